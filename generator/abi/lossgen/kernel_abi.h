@@ -1,0 +1,161 @@
+/* What the generator and the runtime must agree on: targets, stages, their arguments, the tables of generated
+ * libraries. Both include this file and nothing else of each other.
+ *
+ * A kernel is one stage for one dtype, layout and target: a serial function on one block of rows (CPU) or a launch over
+ * all rows (devices), entered through Halide's argv convention: argv[i] points to a lossgen_buffer or to a scalar, in
+ * the order of the stage's argument list below. Kernels never allocate, never call out (CPU) and keep no state.
+ *
+ * A row is one element of the target. Layouts: "rows", logits[c, r] with stride 1 along the classes; "planes",
+ * logits[r, c] with stride 1 along the rows. Dimension 0 is the contiguous one. Per-row buffers are dense.
+ */
+#ifndef LOSSGEN_KERNEL_ABI_H
+#define LOSSGEN_KERNEL_ABI_H
+
+#include <stdint.h>
+
+#define LOSSGEN_KERNEL_ABI 1
+/* The registration function's name carries the number, so that a table of another ABI fails at link. */
+#define LOSSGEN_REGISTER lossgen_register_kernels_abi_1
+#define LOSSGEN_UNREGISTER lossgen_unregister_kernels_abi_1
+
+/* ---- Targets: X(identifier, name, machine), oldest first within a machine: the last usable one wins ------------ */
+#define LOSSGEN_TARGETS(X)                 \
+  X(x86_64_v2, "x86-64-v2", "x86-64")      \
+  X(x86_64_v3, "x86-64-v3", "x86-64")      \
+  X(x86_64_v4, "x86-64-v4", "x86-64")      \
+  X(arm64, "arm64", "arm64")               \
+  X(cuda_sm80, "cuda-sm80", "cuda")
+
+/* ---- Data types of the tensor a kernel is named after: X(identifier, DLPack code, bits) ------------------------ */
+#define LOSSGEN_DTYPES(X) X(f32, 2, 32) X(i32, 0, 32) X(i64, 0, 64)
+
+#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(any)
+
+/* ---- Stages and their arguments: A(direction, name, dimensions, type) ------------------------------------------
+ * direction in | out | scalar; type: logit = the kernel's dtype, acc = f32 (f64 for f64), target = the kernel's dtype,
+ * i32, i64. Inputs come first, outputs last.
+ *
+ * cls[r]    class of row r, -1 = ignored
+ * nll[r]    lse - logits[cls], unweighted, 0 for ignored rows
+ * ref, sum  softmax[c] = exp(logits[c] - ref) / sum
+ * a, d      grad[c] = a * softmax[c] - d * (c == cls), 0 for ignored rows
+ */
+#define LOSSGEN_ARGS_target_classes(A) /* cls = target, -1 where ignored, -2 where outside [0, classes) */ \
+  A(in, target, 1, target)                                                                                 \
+  A(scalar, ignore_index, 0, i64)                                                                          \
+  A(scalar, has_ignore, 0, i32)                                                                            \
+  A(scalar, classes, 0, i32)                                                                               \
+  A(out, cls, 1, i32)
+#define LOSSGEN_ARGS_log_softmax_forward(A) A(in, logits, 2, logit) A(out, log_probs, 2, logit)
+#define LOSSGEN_ARGS_log_softmax_backward(A) \
+  A(in, grad, 2, logit) A(in, log_probs, 2, logit) A(out, grad_logits, 2, logit)
+#define LOSSGEN_ARGS_nll_loss_forward(A) A(in, log_probs, 2, logit) A(in, cls, 1, i32) A(out, nll, 1, acc)
+#define LOSSGEN_ARGS_nll_loss_backward(A) A(in, cls, 1, i32) A(in, d, 1, acc) A(out, grad_log_probs, 2, logit)
+/* ref = logits[cls]; a sum that is NaN or above LOSSGEN_SUM_LIMIT asks for the exact stage */
+#define LOSSGEN_ARGS_cross_entropy_forward(A) \
+  A(in, logits, 2, logit)                     \
+  A(in, cls, 1, i32)                          \
+  A(out, nll, 1, acc)                         \
+  A(out, lse, 1, acc)                         \
+  A(out, ref, 1, acc)                         \
+  A(out, sum, 1, acc)
+/* ref = the row's maximum: right for every input, one more pass */
+#define LOSSGEN_ARGS_cross_entropy_forward_exact(A) LOSSGEN_ARGS_cross_entropy_forward(A)
+#define LOSSGEN_ARGS_cross_entropy_backward(A) \
+  A(in, logits, 2, logit)                      \
+  A(in, cls, 1, i32)                           \
+  A(in, a, 1, acc)                             \
+  A(in, d, 1, acc)                             \
+  A(in, ref, 1, acc)                           \
+  A(in, sum, 1, acc)                           \
+  A(out, grad_logits, 2, logit)
+
+#define LOSSGEN_STAGES(S)          \
+  S(target_classes)                \
+  S(log_softmax_forward)           \
+  S(log_softmax_backward)          \
+  S(nll_loss_forward)              \
+  S(nll_loss_backward)             \
+  S(cross_entropy_forward)         \
+  S(cross_entropy_forward_exact)   \
+  S(cross_entropy_backward)
+
+/* Above this, sum's reciprocal times a gradient could leave the normal range. */
+#define LOSSGEN_SUM_LIMIT 0x1p60
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LOSSGEN_X(id, ...) LOSSGEN_TARGET_##id,
+enum lossgen_target_id { LOSSGEN_TARGETS(LOSSGEN_X) LOSSGEN_TARGET_COUNT };
+#undef LOSSGEN_X
+#define LOSSGEN_X(id, ...) LOSSGEN_DTYPE_##id,
+enum lossgen_dtype_id { LOSSGEN_DTYPES(LOSSGEN_X) LOSSGEN_DTYPE_COUNT };
+#undef LOSSGEN_X
+#define LOSSGEN_X(id) LOSSGEN_LAYOUT_##id,
+enum lossgen_layout_id { LOSSGEN_LAYOUTS(LOSSGEN_X) LOSSGEN_LAYOUT_COUNT };
+#undef LOSSGEN_X
+#define LOSSGEN_X(id) LOSSGEN_STAGE_##id,
+enum lossgen_stage_id { LOSSGEN_STAGES(LOSSGEN_X) LOSSGEN_STAGE_COUNT };
+#undef LOSSGEN_X
+
+/* Memory layout of halide_dimension_t and halide_buffer_t (the generator asserts that they agree). */
+typedef struct lossgen_dim {
+  int32_t min, extent, stride;
+  uint32_t flags;
+} lossgen_dim;
+
+typedef struct lossgen_buffer {
+  uint64_t device;
+  const void *device_interface;
+  uint8_t *host;
+  uint64_t flags;
+  struct {
+    uint8_t code, bits;
+    uint16_t lanes;
+  } type;
+  int32_t dimensions;
+  lossgen_dim *dim;
+  void *padding;
+} lossgen_buffer;
+
+typedef int (*lossgen_kernel_fn)(void **argv);
+
+/* One struct of pointers per stage: its memory is the argv that the kernel takes. */
+#define LOSSGEN_ARG_FIELD(direction, name, dimensions, type) const void *name;
+#define LOSSGEN_X(stage)                           \
+  typedef struct lossgen_args_##stage {            \
+    LOSSGEN_ARGS_##stage(LOSSGEN_ARG_FIELD)        \
+  } lossgen_args_##stage;
+LOSSGEN_STAGES(LOSSGEN_X)
+#undef LOSSGEN_X
+#undef LOSSGEN_ARG_FIELD
+
+typedef struct lossgen_kernel {
+  const char *name; /* the symbol */
+  lossgen_kernel_fn run;
+  uint8_t stage, dtype, layout, target; /* the enums above */
+  int64_t classes;                      /* the class count it was built for, 0 = any */
+  int32_t block_bytes;                  /* logits handed to one call, about */
+  int32_t block_granule;                /* rows per call are a multiple of this where there are enough */
+  const char *schedule;
+  const char *backend;
+} lossgen_kernel;
+
+typedef struct lossgen_kernel_table {
+  uint32_t abi; /* LOSSGEN_KERNEL_ABI */
+  uint32_t count;
+  const char *library;
+  const lossgen_kernel *kernels;
+} lossgen_kernel_table;
+
+/* Called by a generated library when it is loaded and unloaded; the table must stay valid in between. Registering a
+ * table twice counts once. */
+void LOSSGEN_REGISTER(const lossgen_kernel_table *table);
+void LOSSGEN_UNREGISTER(const lossgen_kernel_table *table);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* LOSSGEN_KERNEL_ABI_H */

@@ -1,0 +1,51 @@
+// A stage: one algorithm, without any schedule. Every stage has the same shape,
+//   reductions over the classes of a row -> numbers per row -> one number per logit,
+// each part optional, so that one schedule per target family serves all of them.
+#pragma once
+#include <Halide.h>
+
+#include <string>
+#include <vector>
+
+#include "lossgen/kernel_abi.h"
+
+namespace lossgen {
+
+struct KernelKey {
+  lossgen_stage_id stage;
+  lossgen_dtype_id dtype;
+  lossgen_layout_id layout;
+  lossgen_target_id target;
+  int64_t classes = 0;  // 0: any
+};
+
+struct Reduction {
+  Halide::Func func;  // f(r) = identity; f(r) = combine(f(r), term(c, r))
+  Halide::RDom classes;
+};
+
+struct Algorithm {
+  std::vector<Halide::Argument> inputs;
+  Halide::Var r{"r"}, c{"c"};
+  std::vector<Halide::Func> row_values;  // f(r): read once per logit or reduction, computed once per row
+  std::vector<Reduction> reductions;  // in order; later ones may read earlier ones
+  Halide::Func per_row;               // f(r), one value or a Tuple; undefined if the stage has none
+  Halide::Func per_logit;             // f(c, r) for rows, f(r, c) for planes; undefined if the stage has none
+  Halide::ImageParam streamed;        // the first input read from memory, to prefetch; undefined if there is none
+  Halide::Expr class_count;
+  lossgen_layout_id layout;
+
+  // a(c, r) in the layout's order of dimensions
+  std::vector<Halide::Expr> at(const Halide::Expr &c, const Halide::Expr &r) const {
+    return layout == LOSSGEN_LAYOUT_planes ? std::vector<Halide::Expr>{r, c} : std::vector<Halide::Expr>{c, r};
+  }
+};
+
+// The algorithm of key.stage for key.dtype and key.layout. Throws Halide::Error on a key that no stage takes.
+Algorithm build_algorithm(const KernelKey &key);
+
+// Halide's types behind the argument lists of kernel_abi.h.
+Halide::Type storage_type(lossgen_dtype_id dtype);
+Halide::Type accumulator_type(lossgen_dtype_id dtype);
+
+}  // namespace lossgen

@@ -1,0 +1,210 @@
+// The algorithms, one function per stage. What they compute is stated in lossgen.h, their arguments in kernel_abi.h.
+#include "numerics.h"
+#include "algorithm.h"
+
+#include <limits>
+
+namespace lossgen {
+using namespace Halide;
+
+namespace {
+
+// Builds the inputs of a stage and hands out expressions over them.
+class Builder {
+ public:
+  explicit Builder(const KernelKey &key) : key_(key), acc_(accumulator_type(key.dtype)) { stage_.layout = key.layout; }
+
+  ImageParam matrix(const char *name) {
+    ImageParam p(storage_type(key_.dtype), 2, name);
+    stage_.inputs.push_back(p);
+    if (!stage_.streamed.defined()) {
+      stage_.streamed = p;
+      classes_from(p);
+    }
+    return p;
+  }
+  ImageParam per_row(const char *name, Type type) {
+    ImageParam p(type, 1, name);
+    stage_.inputs.push_back(p);
+    return p;
+  }
+  template <class T>
+  Param<T> scalar(const char *name) {
+    Param<T> p(name);
+    stage_.inputs.push_back(p);
+    return p;
+  }
+  Expr at(const ImageParam &p, const Expr &c) const { return cast(acc_, p(stage_.at(c, r()))); }
+  Expr at(const ImageParam &p, const RDom &k) const { return at(p, Expr(k.x)); }
+
+  RDom over_classes() const { return RDom(0, stage_.class_count, "k"); }
+  Func reduce(const char *name, const RDom &k, const Expr &identity, const Expr &term, bool maximum) {
+    Func f(name);
+    f(r()) = identity;
+    f(r()) = maximum ? max(f(r()), term) : f(r()) + term;
+    stage_.reductions.push_back({f, k});
+    return f;
+  }
+  Func sum(const char *name, const RDom &k, const Expr &term) {
+    return reduce(name, k, Internal::make_zero(acc_), term, false);
+  }
+  // The lowest finite number as identity: -inf may be assumed away. A row of -inf alone then has reference -3e38 and
+  // exp(-inf + 3e38) = 0 everywhere: sum 0, which the epilogue turns into NaN.
+  Func maximum(const char *name, const RDom &k, const Expr &term) {
+    const double lowest = acc_.bits() == 64 ? std::numeric_limits<double>::lowest() : std::numeric_limits<float>::lowest();
+    return reduce(name, k, Internal::make_const(acc_, lowest), term, true);
+  }
+  // A value that every logit of a row needs, computed once per row.
+  Func once_per_row(const char *name, const std::vector<Expr> &values) {
+    Func f(name);
+    if (values.size() == 1) f(r()) = values[0];
+    else f(r()) = Tuple(values);
+    stage_.row_values.push_back(f);
+    return f;
+  }
+
+  void rows(const char *name, const std::vector<Expr> &values) {
+    stage_.per_row = Func(name);
+    if (values.size() == 1) stage_.per_row(r()) = values[0];
+    else stage_.per_row(r()) = Tuple(values);
+  }
+  void logits(const char *name, const Expr &value) {
+    stage_.per_logit = Func(name);
+    stage_.per_logit(stage_.layout == LOSSGEN_LAYOUT_planes ? std::vector<Var>{r(), c()} : std::vector<Var>{c(), r()}) =
+        cast(storage_type(key_.dtype), value);
+  }
+  const Var &r() const { return stage_.r; }
+  const Var &c() const { return stage_.c; }
+  Type acc() const { return acc_; }
+  Expr class_count() const { return stage_.class_count; }
+  const Algorithm &stage() const { return stage_; }
+
+ private:
+  void classes_from(const ImageParam &p) {
+    stage_.class_count =
+        key_.classes ? Expr((int)key_.classes) : p.dim(key_.layout == LOSSGEN_LAYOUT_planes ? 1 : 0).extent();
+  }
+
+  KernelKey key_;
+  Type acc_;
+  Algorithm stage_;
+};
+
+// A class index that bounds inference and the hardware can trust, whatever cls holds.
+Expr class_of(const Builder &b, const ImageParam &cls) { return clamp(cls(b.r()), 0, b.class_count() - 1); }
+
+Algorithm target_classes(const KernelKey &key) {
+  Builder b(key);
+  ImageParam target = b.per_row("target", storage_type(key.dtype));
+  Param<int64_t> ignore_index = b.scalar<int64_t>("ignore_index");
+  Param<int32_t> has_ignore = b.scalar<int32_t>("has_ignore"), classes = b.scalar<int32_t>("classes");
+  Expr y = cast<int64_t>(target(b.r()));
+  Expr ignored = has_ignore != 0 && y == ignore_index;
+  Expr inside = y >= cast<int64_t>(0) && y < cast<int64_t>(classes);
+  b.rows("cls", {select(ignored, -1, inside, cast<int32_t>(y), -2)});
+  return b.stage();
+}
+
+Algorithm nll_loss_forward(const KernelKey &key) {
+  Builder b(key);
+  ImageParam log_probs = b.matrix("log_probs"), cls = b.per_row("cls", Int(32));
+  Expr picked = b.at(log_probs, class_of(b, cls));
+  b.rows("nll", {select(cls(b.r()) < 0, Internal::make_zero(b.acc()), -picked)});
+  return b.stage();
+}
+
+Algorithm nll_loss_backward(const KernelKey &key) {
+  Builder b(key);
+  ImageParam cls = b.per_row("cls", Int(32)), d = b.per_row("d", b.acc());
+  b.logits("grad_log_probs", select((b.c() ^ cls(b.r())) == 0, -d(b.r()), Internal::make_zero(b.acc())));
+  return b.stage();
+}
+
+Algorithm log_softmax_forward(const KernelKey &key) {
+  Builder b(key);
+  ImageParam logits = b.matrix("logits");
+  RDom k = b.over_classes();
+  Func peak = b.maximum("peak", k, b.at(logits, k));
+  RDom k2 = b.over_classes();
+  Func total = b.sum("total", k2, exp_of_difference(b.at(logits, k2), peak(b.r())));
+  // (x - peak) - log(total), in this order: the first difference is exact near the peak, at any offset.
+  Func shift = b.once_per_row("shift", {peak(b.r()), log_positive(total(b.r()))});
+  b.logits("log_probs", strict_float(strict_float(b.at(logits, b.c()) - shift(b.r())[0]) - shift(b.r())[1]));
+  return b.stage();
+}
+
+Algorithm log_softmax_backward(const KernelKey &key) {
+  Builder b(key);
+  ImageParam grad = b.matrix("grad"), log_probs = b.matrix("log_probs");
+  RDom k = b.over_classes();
+  Func total = b.sum("total", k, b.at(grad, k));
+  Expr softmax = exp_of_difference(b.at(log_probs, b.c()), Internal::make_zero(b.acc()));
+  b.logits("grad_logits", b.at(grad, b.c()) - softmax * total(b.r()));
+  return b.stage();
+}
+
+// loss = log1p(sum over the other classes of exp(x_c - x_y)): relative to x_y nothing cancels, however sure the row is.
+Algorithm cross_entropy_forward(const KernelKey &key) {
+  const bool exact = key.stage == LOSSGEN_STAGE_cross_entropy_forward_exact;
+  Builder b(key);
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
+  Func y = b.once_per_row("y", {class_of(b, cls)});
+  Func picked = b.once_per_row("picked", {b.at(logits, y(b.r()))});
+  RDom all = b.over_classes();
+  Func ref = exact ? b.maximum("peak", all, b.at(logits, all)) : picked;
+  RDom k = b.over_classes();
+  Expr zero = Internal::make_zero(b.acc()), one = Internal::make_one(b.acc());
+  // == through xor: Halide splits the loop over the classes at a comparison that it can solve, half of it then slow.
+  Func others = b.sum("others", k, select((k.x ^ y(b.r())) == 0, zero, exp_of_difference(b.at(logits, k), ref(b.r()))));
+
+  Expr o = others(b.r()), base = ref(b.r()), x_y = picked(b.r());
+  Expr own = exact ? exp_of_difference(x_y, base) : one;
+  Expr sum = strict_float(o + own);
+  // Exact rows: relative to x_y again when x_y is the maximum itself.
+  Expr gap = strict_float(base - x_y);
+  Expr log_sum = exact ? select(gap == zero, log1p_positive(o), log_positive(sum)) : log1p_positive(o);
+  Expr loss = exact ? strict_float(gap + log_sum) : log_sum;
+  b.rows("row", {select(cls(b.r()) < 0, zero, loss), strict_float(base + log_sum), base, sum});
+  return b.stage();
+}
+
+Algorithm cross_entropy_backward(const KernelKey &key) {
+  Builder b(key);
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
+  ImageParam a = b.per_row("a", b.acc()), d = b.per_row("d", b.acc());
+  ImageParam ref = b.per_row("ref", b.acc()), sum = b.per_row("sum", b.acc());
+  Expr zero = Internal::make_zero(b.acc());
+  Func scale = b.once_per_row("scale", {a(b.r()) / sum(b.r())});
+  Expr softmax = exp_of_difference(b.at(logits, b.c()), ref(b.r())) * scale(b.r());
+  Expr grad = softmax - select((b.c() ^ cls(b.r())) == 0, d(b.r()), zero);
+  b.logits("grad_logits", select(cls(b.r()) < 0, zero, grad));
+  return b.stage();
+}
+
+}  // namespace
+
+Type storage_type(lossgen_dtype_id dtype) {
+  switch (dtype) {
+    case LOSSGEN_DTYPE_i32: return Int(32);
+    case LOSSGEN_DTYPE_i64: return Int(64);
+    default: return Float(32);
+  }
+}
+
+Type accumulator_type(lossgen_dtype_id) { return Float(32); }
+
+Algorithm build_algorithm(const KernelKey &key) {
+  switch (key.stage) {
+    case LOSSGEN_STAGE_target_classes: return target_classes(key);
+    case LOSSGEN_STAGE_log_softmax_forward: return log_softmax_forward(key);
+    case LOSSGEN_STAGE_log_softmax_backward: return log_softmax_backward(key);
+    case LOSSGEN_STAGE_nll_loss_forward: return nll_loss_forward(key);
+    case LOSSGEN_STAGE_nll_loss_backward: return nll_loss_backward(key);
+    case LOSSGEN_STAGE_cross_entropy_forward:
+    case LOSSGEN_STAGE_cross_entropy_forward_exact: return cross_entropy_forward(key);
+    case LOSSGEN_STAGE_cross_entropy_backward: return cross_entropy_backward(key);
+    default: throw CompileError("unknown stage");
+  }
+}
+
+}  // namespace lossgen

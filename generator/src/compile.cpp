@@ -1,0 +1,96 @@
+#include "compile.h"
+
+#include <elf.h>
+
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+#include <vector>
+
+namespace lossgen {
+using namespace Halide;
+
+namespace {
+
+// kernel_abi.h restates Halide's buffer without including it.
+static_assert(sizeof(lossgen_buffer) == sizeof(halide_buffer_t), "buffer layout");
+static_assert(offsetof(lossgen_buffer, host) == offsetof(halide_buffer_t, host), "buffer layout");
+static_assert(offsetof(lossgen_buffer, type) == offsetof(halide_buffer_t, type), "buffer layout");
+static_assert(offsetof(lossgen_buffer, dim) == offsetof(halide_buffer_t, dim), "buffer layout");
+static_assert(sizeof(lossgen_dim) == sizeof(halide_dimension_t), "buffer layout");
+
+struct Expected {
+  const char *direction, *name;
+  int dimensions;
+  const char *type;
+};
+
+const std::vector<Expected> &expected_arguments(lossgen_stage_id stage) {
+#define LOSSGEN_A(direction, name, dimensions, type) {#direction, #name, dimensions, #type},
+#define LOSSGEN_X(stage) {LOSSGEN_ARGS_##stage(LOSSGEN_A)},
+  static const std::vector<Expected> lists[] = {LOSSGEN_STAGES(LOSSGEN_X)};
+#undef LOSSGEN_X
+#undef LOSSGEN_A
+  return lists[stage];
+}
+
+Type expected_type(const char *type, const KernelKey &key) {
+  if (!std::strcmp(type, "i32")) return Int(32);
+  if (!std::strcmp(type, "i64")) return Int(64);
+  return std::strcmp(type, "acc") ? storage_type(key.dtype) : accumulator_type(key.dtype);
+}
+
+// The argument lists of kernel_abi.h are the contract with the runtime: an algorithm that strays is caught here.
+void check_arguments(const Algorithm &algorithm, const Pipeline &pipeline, const KernelKey &key) {
+  struct Actual {
+    std::string name;
+    Type type;
+    int dimensions;
+  };
+  std::vector<Actual> actual;
+  for (const Argument &a : algorithm.inputs) actual.push_back({a.name, a.type, a.dimensions});
+  for (const Func &f : pipeline.outputs())
+    for (const Type &t : f.types()) actual.push_back({"", t, f.dimensions()});
+  const std::vector<Expected> &expected = expected_arguments(key.stage);
+  bool same = actual.size() == expected.size();
+  for (size_t i = 0; same && i < actual.size(); i++)
+    same = actual[i].dimensions == expected[i].dimensions && actual[i].type == expected_type(expected[i].type, key) &&
+           (actual[i].name.empty() || actual[i].name == expected[i].name);
+  if (!same) throw std::logic_error("arguments differ from the list in kernel_abi.h");
+}
+
+}  // namespace
+
+void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::string> &outputs) {
+  Algorithm algorithm = build_algorithm(kernel.key);
+  apply_schedule(algorithm, kernel.key, kernel.params);
+  std::vector<Func> funcs;
+  if (algorithm.per_row.defined()) funcs.push_back(algorithm.per_row);
+  if (algorithm.per_logit.defined()) funcs.push_back(algorithm.per_logit);
+  Pipeline pipeline(funcs);
+  check_arguments(algorithm, pipeline, kernel.key);
+  pipeline.compile_to(outputs, algorithm.inputs, kernel.symbol, halide_target(kernel.key.target, kernel.host));
+  const auto object = outputs.find(OutputFileType::object);
+  if (object != outputs.end()) hide_symbols(object->second);
+}
+
+void hide_symbols(const std::string &path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  in.close();
+  auto *header = reinterpret_cast<Elf64_Ehdr *>(&bytes[0]);
+  if (bytes.size() < sizeof *header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) ||
+      header->e_ident[EI_CLASS] != ELFCLASS64)
+    throw std::runtime_error(path + " is not a 64-bit ELF object");
+  auto *sections = reinterpret_cast<Elf64_Shdr *>(&bytes[header->e_shoff]);
+  for (int i = 0; i < header->e_shnum; i++) {
+    if (sections[i].sh_type != SHT_SYMTAB) continue;
+    auto *symbols = reinterpret_cast<Elf64_Sym *>(&bytes[sections[i].sh_offset]);
+    for (size_t s = 0; s < sections[i].sh_size / sizeof(Elf64_Sym); s++)
+      if (ELF64_ST_BIND(symbols[s].st_info) != STB_LOCAL && symbols[s].st_shndx != SHN_UNDEF)
+        symbols[s].st_other = STV_HIDDEN;
+  }
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+}  // namespace lossgen

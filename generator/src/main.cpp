@@ -1,0 +1,122 @@
+// The `lossgen` command line.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "compile.h"
+#include "emit.h"
+
+namespace {
+using namespace lossgen;
+namespace fs = std::filesystem;
+
+void print_line(const char *label, const std::vector<std::string> &names) {
+  std::printf("%-8s", label);
+  for (const std::string &n : names) std::printf(" %s", n.c_str());
+  std::printf("\n");
+}
+
+void list_choices() {
+  print_line("ops", known_ops());
+  print_line("dtypes", known_dtypes());
+  print_line("layouts", known_layouts());
+  print_line("targets", known_targets());
+}
+
+// The kernels of an emitted folder, from its manifests.
+int list_folder(const std::string &folder) {
+  uintmax_t total = 0;
+  int kernels = 0;
+  std::vector<fs::path> manifests;
+  for (const auto &entry : fs::recursive_directory_iterator(folder))
+    if (entry.path().filename() == "manifest.json") manifests.push_back(entry.path());
+  if (manifests.empty()) throw std::runtime_error("no manifest.json under '" + folder + "'");
+  std::sort(manifests.begin(), manifests.end());
+  for (const fs::path &path : manifests) {
+    std::ifstream file(path);
+    const nlohmann::json manifest = nlohmann::json::parse(file);
+    for (const auto &k : manifest.at("kernels")) {
+      std::printf("%8d B  %s  %s\n", k.at("bytes").get<int>(), k.at("schedule").get<std::string>().c_str(),
+                  k.at("kernel").get<std::string>().c_str());
+      total += k.at("bytes").get<uintmax_t>();
+      kernels++;
+    }
+  }
+  std::printf("%d kernels, %.1f KB of objects\n", kernels, (double)total / 1024);
+  return 0;
+}
+
+int inspect(const std::string &name, const std::string &form, const std::vector<std::string> &files) {
+  static const std::map<std::string, Halide::OutputFileType> forms = {
+      {"stmt", Halide::OutputFileType::stmt},
+      {"llvm", Halide::OutputFileType::llvm_assembly},
+      {"asm", Halide::OutputFileType::assembly},
+      {"ptx", Halide::OutputFileType::device_code}};
+  Request request;
+  Kernel kernel{parse_kernel_name(name), {}, "", name};
+  if (form == "ptx" && kernel.key.target != LOSSGEN_TARGET_cuda_sm80)
+    throw std::invalid_argument("only cuda kernels have PTX; use --as asm");
+  kernel.host = kernel.key.target == LOSSGEN_TARGET_arm64 ? "arm64" : "x86-64";
+  kernel.params = default_params(kernel.key);
+  merge_schedule_files(files, kernel);
+  char folder[] = "/tmp/lossgen-inspect-XXXXXX";
+  if (!mkdtemp(folder)) throw std::runtime_error("cannot create a temporary folder");
+  const fs::path path = fs::path(folder) / "out";
+  compile_kernel(kernel, {{forms.at(form), path.string()}});
+  std::ifstream file(path);
+  std::cout << file.rdbuf();
+  fs::remove_all(folder);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  CLI::App app{"lossgen: fused log-softmax and negative log likelihood kernels, compiled ahead of time"};
+  app.require_subcommand(1);
+
+  Request request;
+  EmitOptions options;
+  CLI::App *emit_command = app.add_subcommand("emit", "write objects, dispatch table, header and manifest");
+  emit_command->add_option("-o,--out", options.folder, "output folder")->required();
+  emit_command->add_option("--library", request.library, "name of the library: prefix of its symbols and files");
+  emit_command->add_option("--ops", request.ops, "default: all");
+  emit_command->add_option("--dtypes", request.dtypes, "default: all");
+  emit_command->add_option("--layouts", request.layouts, "default: all");
+  emit_command->add_option("--targets", request.targets, "default: all");
+  emit_command->add_option("--classes", request.classes, "class counts that get kernels of their own");
+  emit_command->add_option("--schedules", request.schedule_files, "schedule files (JSON), later ones override");
+  emit_command->add_option("-j,--jobs", options.jobs, "compilations at a time; default: cores, as memory allows");
+  emit_command->add_flag("--assembly", options.assembly, "write .s, .ll and .stmt beside each object");
+
+  std::string folder;
+  CLI::App *list_command = app.add_subcommand("list", "what can be emitted, or what a folder holds");
+  list_command->add_option("folder", folder, "a folder that `lossgen emit` wrote");
+
+  std::string kernel, form = "stmt";
+  std::vector<std::string> inspect_files;
+  CLI::App *inspect_command = app.add_subcommand("inspect", "print a kernel as Halide statement, LLVM, assembly or PTX");
+  inspect_command->add_option("kernel", kernel, "name, as `lossgen list FOLDER` prints it")->required();
+  inspect_command->add_option("--as", form)->check(CLI::IsMember({"stmt", "llvm", "asm", "ptx"}));
+  inspect_command->add_option("--schedules", inspect_files, "schedule files (JSON)");
+
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (*emit_command) {
+      const int count = emit(request, options);
+      std::printf("%d kernels in %s\n", count, options.folder.c_str());
+    } else if (*list_command) {
+      if (folder.empty()) list_choices();
+      else return list_folder(folder);
+    } else {
+      return inspect(kernel, form, inspect_files);
+    }
+  } catch (const std::exception &e) {
+    std::fprintf(stderr, "lossgen: %s\n", e.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,106 @@
+#include "numerics.h"
+
+#include <vector>
+
+namespace lossgen {
+using namespace Halide;
+
+namespace {
+
+// What the f32 and f64 forms differ in.
+struct Format {
+  Type bits;              // unsigned integer of the same width
+  int mantissa;           // explicit mantissa bits
+  int bias;               // exponent bias
+  double magic;           // 1.5 * 2^mantissa: adding it leaves round(t) in the low mantissa bits
+  double exp_low, exp_high;  // clamp of the exponent in log2
+  std::vector<double> exp2;  // polynomial for 2^f on [-1/2, 1/2], highest power first, without the final 1
+};
+
+// 2^f = sum of (f ln2)^k / k!: at degree 13 the rest is 4e-18 for |f| <= 1/2.
+std::vector<double> taylor_exp2(int degree) {
+  std::vector<double> powers(degree);
+  double term = 1.0;
+  for (int k = 1; k <= degree; k++) powers[degree - k] = term *= 0.69314718055994530942 / k;
+  return powers;
+}
+
+const Format &format_of(Type t) {
+  // f32: degree 5 fitted for least relative error, 9e-8 (one degree less: 2e-6; one more: rounding dominates).
+  static const Format f32{UInt(32), 23, 127, 12582912.0, -127.0, 127.0,
+                          {1.326472731e-03, 9.671512991e-03, 5.550733581e-02, 2.402224243e-01, 6.931470037e-01}};
+  static const Format f64{UInt(64), 52, 1023, 6755399441055744.0, -1023.0, 1023.0, taylor_exp2(13)};
+  return t.bits() == 64 ? f64 : f32;
+}
+
+Expr number(Type t, double v) { return Internal::make_const(t, v); }
+
+Expr to_bits(const Expr &x) { return reinterpret(format_of(x.type()).bits, x); }
+
+}  // namespace
+
+Expr not_a_number(Type t) {
+  return t.bits() == 64 ? reinterpret(t, Internal::UIntImm::make(UInt(64), 0x7ff8000000000000ull))
+                        : reinterpret(t, Internal::UIntImm::make(UInt(32), 0x7fc00000u));
+}
+
+Expr exp_of_difference(const Expr &x, const Expr &reference) {
+  const Type t = x.type();
+  const Format &f = format_of(t);
+  Expr scaled = strict_float(x - reference) * number(t, 1.4426950408889634);
+  // select(a < limit, limit, a) keeps a NaN where max(a, limit) may drop it; strict, or LLVM turns it into one that does.
+  Expr low = strict_float(select(scaled < number(t, f.exp_low), number(t, f.exp_low), scaled));
+  Expr clamped = strict_float(select(low > number(t, f.exp_high), number(t, f.exp_high), low));
+  // The bias rides on the magic number, so that the low bits are the exponent field of 2^round(clamped).
+  Expr magic = number(t, f.magic + f.bias);
+  Expr rounded = strict_float(clamped + magic);
+  Expr fraction = strict_float(clamped - strict_float(rounded - magic));
+  Expr p = number(t, f.exp2[0]);
+  for (size_t i = 1; i < f.exp2.size(); i++) p = p * fraction + number(t, f.exp2[i]);
+  p = p * fraction + number(t, 1.0);
+  Expr power = reinterpret(t, to_bits(rounded) << Internal::make_const(f.bits, f.mantissa));
+  return p * power;
+}
+
+Expr log_positive(const Expr &x) {
+  const Type t = x.type();
+  const Format &f = format_of(t);
+  const bool wide = t.bits() == 64;
+  Expr shift = Internal::make_const(f.bits, f.mantissa);
+  // x = m * 2^k with m in [sqrt(1/2), sqrt(2)): take sqrt(1/2)'s bits away, split, give them back.
+  Expr half_root = Internal::UIntImm::make(f.bits, wide ? 0x3fe6a09e667f3bcdull : 0x3f3504f3u);
+  Expr b = to_bits(x) - half_root;
+  Type signed_bits = Int(t.bits());
+  Expr k = cast(t, reinterpret(signed_bits, b) >> Internal::make_const(signed_bits, f.mantissa));
+  Expr mantissa_mask = (Internal::make_const(f.bits, 1) << shift) - Internal::make_const(f.bits, 1);
+  Expr m = reinterpret(t, (b & mantissa_mask) + half_root);
+  // log(m) = 2 atanh(s), s = (m - 1) / (m + 1): odd series in s, |s| < 0.1716
+  Expr g = strict_float(m - number(t, 1.0));
+  Expr s = g / (m + number(t, 1.0));
+  Expr s2 = s * s;
+  const int terms = wide ? 10 : 4;
+  Expr series = number(t, 2.0 / (2 * terms + 1));
+  for (int i = terms - 1; i >= 1; i--) series = series * s2 + number(t, 2.0 / (2 * i + 1));
+  // log(m) = g - s * (g - series * s2): the rounding of g / (m + 1) touches only the correction term.
+  Expr log_m = strict_float(g - s * (g - series * s2));
+  const double ln2_high = wide ? 6.93147180369123816490e-01 : 6.93145752e-01;
+  const double ln2_low = wide ? 1.90821492927058770002e-10 : 1.42860677e-06;
+  Expr y = strict_float(k * number(t, ln2_high) + strict_float(log_m + k * number(t, ln2_low)));
+  Expr inf_bits = Internal::UIntImm::make(f.bits, wide ? 0x7ff0000000000000ull : 0x7f800000u);
+  Expr smallest = Internal::make_const(f.bits, 1) << shift;
+  Expr minus_inf_bits = Internal::UIntImm::make(f.bits, wide ? 0xfff0000000000000ull : 0xff800000u);
+  // inf and NaN return themselves, 0 and subnormals -inf; through integers, or fast-math folds the selects away.
+  return reinterpret(t, select(to_bits(x) >= inf_bits, to_bits(x), to_bits(x) < smallest, minus_inf_bits, to_bits(y)));
+}
+
+Expr log1p_positive(const Expr &u) {
+  const Type t = u.type();
+  Expr one = number(t, 1.0);
+  Expr y = strict_float(one + u);
+  // log(1 + u) = log(y) + (what the rounding of 1 + u lost) / y. For inf the correction is NaN: leave it out.
+  Expr lost = strict_float(u - strict_float(y - one));
+  Expr corrected = log_positive(y) + lost / y;
+  return select(u < number(t, 1e9), corrected, log_positive(y));
+}
+
+}  // namespace lossgen

@@ -1,0 +1,22 @@
+// exp, log and log1p as Halide expressions, written here because Halide's own turn NaN into 0 (exp) or 89 (log), cost a
+// floor and two selects more, and become scalar libm calls for f64.
+#pragma once
+#include <Halide.h>
+
+namespace lossgen {
+
+// exp(x - reference). Relative error below 2^-22 for results in the normal range, exactly 0 below 2^-126 (also for
+// x = -inf), saturates at 2^127 (f64: 2^1023), NaN for NaN and for inf - inf. The difference is taken before the
+// scaling by log2(e), so that an offset common to x and the reference costs nothing.
+Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference);
+
+// Natural logarithm; -inf for 0, inf for inf, NaN for NaN. x >= 0, subnormals count as 0.
+Halide::Expr log_positive(const Halide::Expr &x);
+
+// log(1 + u) for u >= 0, accurate to the last bits also for u near 0; inf for inf, NaN for NaN.
+Halide::Expr log1p_positive(const Halide::Expr &u);
+
+// A NaN that no fast-math flag may assume away.
+Halide::Expr not_a_number(Halide::Type t);
+
+}  // namespace lossgen

@@ -1,0 +1,199 @@
+#include "request.h"
+
+#include <algorithm>
+#include <fstream>
+#include <stdexcept>
+
+#include "lossgen/kernel_names.h"
+
+namespace lossgen {
+
+namespace {
+
+// The public ops and the stages that a call of each may run.
+struct Op {
+  const char *name;
+  std::vector<lossgen_stage_id> stages;
+};
+const std::vector<Op> &ops() {
+  static const std::vector<Op> list = {
+      {"log_softmax", {LOSSGEN_STAGE_log_softmax_forward, LOSSGEN_STAGE_log_softmax_backward}},
+      {"nll_loss", {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_nll_loss_forward, LOSSGEN_STAGE_nll_loss_backward}},
+      {"cross_entropy",
+       {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact,
+        LOSSGEN_STAGE_cross_entropy_backward}},
+  };
+  return list;
+}
+
+constexpr int64_t kMaxClasses = 1 << 24;
+
+bool is_target_dtype(int dtype) { return dtype == LOSSGEN_DTYPE_i32 || dtype == LOSSGEN_DTYPE_i64; }
+
+std::string joined(const std::vector<std::string> &names) {
+  std::string text;
+  for (const std::string &n : names) text += (text.empty() ? "" : ", ") + n;
+  return text;
+}
+
+// Indices of the wanted names among the known ones, in the known order; all of them if none is named.
+std::vector<int> select(const char *what, const std::vector<std::string> &wanted,
+                        const std::vector<std::string> &known) {
+  for (const std::string &w : wanted)
+    if (std::find(known.begin(), known.end(), w) == known.end())
+      throw std::invalid_argument(std::string("unknown ") + what + " '" + w + "' (valid: " + joined(known) + ")");
+  std::vector<int> chosen;
+  for (size_t i = 0; i < known.size(); i++)
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), known[i]) != wanted.end()) chosen.push_back((int)i);
+  return chosen;
+}
+
+std::string join_key(const KernelKey &k, const char *separator) {
+  return std::string(kDtypeNames[k.dtype]) + separator + kLayoutNames[k.layout];
+}
+
+// Entries of a schedule file: {"schedules": [{"op": "cross_entropy_forward", "dtype": ..., "layout": ..., "target": ...,
+// "classes": [low, high], "params": {...}}]}; a field left out matches everything.
+bool matches(const nlohmann::json &entry, const KernelKey &k) {
+  auto field = [&](const char *name, const std::string &value) {
+    return !entry.contains(name) || entry.at(name).get<std::string>() == value;
+  };
+  if (!field("op", kStageNames[k.stage]) || !field("dtype", kDtypeNames[k.dtype]) ||
+      !field("layout", kLayoutNames[k.layout]) || !field("target", kTargetNames[k.target]))
+    return false;
+  if (!entry.contains("classes")) return true;
+  const int64_t low = entry.at("classes").at(0).get<int64_t>(), high = entry.at("classes").at(1).get<int64_t>();
+  return k.classes >= low && k.classes <= high;
+}
+
+void merge_file(const std::string &path, std::vector<Kernel *> kernels) {
+  std::ifstream file(path);
+  if (!file) throw std::invalid_argument("cannot read schedule file '" + path + "'");
+  try {
+    const nlohmann::json json = nlohmann::json::parse(file);
+    for (const auto &entry : json.at("schedules"))
+      for (Kernel *kernel : kernels)
+        if (matches(entry, kernel->key)) from_json(entry.at("params"), kernel->params);
+  } catch (const std::exception &e) {
+    throw std::invalid_argument(path + ": " + e.what());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> known_ops() {
+  std::vector<std::string> names;
+  for (const Op &op : ops()) names.push_back(op.name);
+  return names;
+}
+std::vector<std::string> known_dtypes() {
+  std::vector<std::string> names;
+  for (int i = 0; i < LOSSGEN_DTYPE_COUNT; i++)
+    if (!is_target_dtype(i)) names.push_back(kDtypeNames[i]);
+  return names;
+}
+std::vector<std::string> known_layouts() { return {"rows", "planes"}; }
+std::vector<std::string> known_targets() { return {std::begin(kTargetNames), std::end(kTargetNames)}; }
+
+std::string kernel_symbol(const std::string &library, const KernelKey &k) {
+  std::string name = library + "_" + kStageNames[k.stage] + "__" + join_key(k, "_");
+  if (k.classes) name += "_c" + std::to_string(k.classes);
+  return name + "__" + kTargetIdentifiers[k.target];
+}
+
+KernelKey parse_kernel_name(const std::string &name) {
+  const std::invalid_argument error("'" + name +
+                                    "' is not a kernel name such as "
+                                    "lossgen_cross_entropy_forward__f32_rows__x86_64_v4 (see `lossgen list`)");
+  const size_t last = name.rfind("__"), first = last == std::string::npos || !last ? last : name.rfind("__", last - 1);
+  if (first == std::string::npos || first == last) throw error;
+  std::string head = name.substr(0, first), middle = name.substr(first + 2, last - first - 2);
+  KernelKey key{};
+  int stage = -1;
+  for (int i = 0; i < LOSSGEN_STAGE_COUNT; i++) {
+    const std::string s = kStageNames[i];
+    const bool suffix = head.size() >= s.size() && head.compare(head.size() - s.size(), s.size(), s) == 0;
+    if (suffix && (head.size() == s.size() || head[head.size() - s.size() - 1] == '_')) stage = i;
+  }
+  const int target = index_of(kTargetIdentifiers, name.substr(last + 2).c_str());
+  const size_t constant = middle.find("_c");
+  if (constant != std::string::npos) {
+    const std::string digits = middle.substr(constant + 2);
+    if (digits.empty() || digits.size() > 8 || digits.find_first_not_of("0123456789") != std::string::npos) throw error;
+    key.classes = std::stoll(digits);
+    middle.resize(constant);
+  }
+  const size_t split = middle.find('_');
+  const int dtype = index_of(kDtypeNames, middle.substr(0, split).c_str());
+  const int layout = split == std::string::npos ? -1 : index_of(kLayoutNames, middle.substr(split + 1).c_str());
+  if (stage < 0 || target < 0 || dtype < 0 || layout < 0) throw error;
+  if (is_target_dtype(dtype) != (stage == LOSSGEN_STAGE_target_classes)) throw error;
+  if ((layout == LOSSGEN_LAYOUT_any) != (stage == LOSSGEN_STAGE_target_classes)) throw error;
+  key.stage = (lossgen_stage_id)stage;
+  key.target = (lossgen_target_id)target;
+  key.dtype = (lossgen_dtype_id)dtype;
+  key.layout = (lossgen_layout_id)layout;
+  return key;
+}
+
+void merge_schedule_files(const std::vector<std::string> &paths, Kernel &kernel) {
+  for (const std::string &path : paths) merge_file(path, {&kernel});
+}
+
+std::vector<Kernel> expand(const Request &request) {
+  const std::vector<int> wanted_ops = select("op", request.ops, known_ops());
+  const std::vector<int> layouts = select("layout", request.layouts, known_layouts());
+  const std::vector<int> targets = select("target", request.targets, known_targets());
+  std::vector<int> dtypes;
+  for (int i : select("dtype", request.dtypes, known_dtypes()))
+    dtypes.push_back(index_of(kDtypeNames, known_dtypes()[i].c_str()));
+  for (int64_t c : request.classes)
+    if (c < 1 || c > kMaxClasses)
+      throw std::invalid_argument("class count " + std::to_string(c) + " is outside [1, " +
+                                  std::to_string(kMaxClasses) + "]");
+  if (request.library.empty() ||
+      request.library.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") !=
+          std::string::npos)
+    throw std::invalid_argument("library name '" + request.library + "' is not a C identifier");
+
+  // Device kernels go with the objects of every CPU in the request (or x86-64's, if it names devices only).
+  std::vector<std::string> hosts;
+  for (int t : targets) {
+    const std::string machine = kTargetMachines[t];
+    if (machine != "cuda" && std::find(hosts.begin(), hosts.end(), machine) == hosts.end()) hosts.push_back(machine);
+  }
+  if (hosts.empty()) hosts.push_back("x86-64");
+
+  std::vector<lossgen_stage_id> stages;
+  for (int op : wanted_ops)
+    for (lossgen_stage_id stage : ops()[op].stages)
+      if (std::find(stages.begin(), stages.end(), stage) == stages.end()) stages.push_back(stage);
+
+  std::vector<int64_t> classes = request.classes;
+  classes.insert(classes.begin(), 0);
+  std::vector<Kernel> kernels;
+  auto add = [&](KernelKey key) {
+    const std::string machine = kTargetMachines[key.target];
+    for (const std::string &host : hosts)
+      if (machine == "cuda" || machine == host)
+        kernels.push_back({key, default_params(key), host, kernel_symbol(request.library, key)});
+  };
+  for (int t : targets) {
+    const auto target = (lossgen_target_id)t;
+    for (lossgen_stage_id stage : stages) {
+      if (stage == LOSSGEN_STAGE_target_classes) {
+        for (auto dtype : {LOSSGEN_DTYPE_i32, LOSSGEN_DTYPE_i64}) add({stage, dtype, LOSSGEN_LAYOUT_any, target, 0});
+        continue;
+      }
+      for (int dtype : dtypes)
+        for (int layout : layouts)
+          for (int64_t c : classes) add({stage, (lossgen_dtype_id)dtype, (lossgen_layout_id)layout, target, c});
+    }
+  }
+  std::vector<Kernel *> all;
+  for (Kernel &kernel : kernels) all.push_back(&kernel);
+  for (const std::string &path : request.schedule_files) merge_file(path, all);
+  return kernels;
+}
+
+}  // namespace lossgen

@@ -1,0 +1,44 @@
+// What to emit: parsed from the command line, expanded into one key per kernel.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "algorithm.h"
+#include "schedule.h"
+
+namespace lossgen {
+
+struct Request {
+  std::string library = "lossgen";
+  std::vector<std::string> ops, dtypes, layouts, targets;  // empty: all
+  std::vector<int64_t> classes;                            // constants, beside the general kernels
+  std::vector<std::string> schedule_files;                 // later ones override earlier ones
+};
+
+// A kernel with the schedule it gets and the CPU whose objects it goes with ("x86-64" or "arm64").
+struct Kernel {
+  KernelKey key;
+  Params params;
+  std::string host;
+  std::string symbol;
+};
+
+// The names that a request may use.
+std::vector<std::string> known_ops();
+std::vector<std::string> known_dtypes();
+std::vector<std::string> known_layouts();
+std::vector<std::string> known_targets();
+
+// Every kernel of the request, in a fixed order. Throws std::invalid_argument with the valid choices.
+std::vector<Kernel> expand(const Request &request);
+
+// Overrides a kernel's parameters by what the files say of it.
+void merge_schedule_files(const std::vector<std::string> &paths, Kernel &kernel);
+
+// lossgen_cross_entropy_forward__f32_rows_c21__x86_64_v4, with the library's name in front.
+std::string kernel_symbol(const std::string &library, const KernelKey &key);
+// The kernel that a name spells. Throws std::invalid_argument.
+KernelKey parse_kernel_name(const std::string &name);
+
+}  // namespace lossgen

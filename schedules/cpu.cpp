@@ -1,0 +1,88 @@
+// The CPU schedules, shared by x86 and ARM: serial loops over one block of rows. Everything a row needs between its
+// passes stays in registers or on the stack; nothing here may allocate (a test checks that the objects call nothing).
+#include "schedule.h"
+
+namespace lossgen {
+using namespace Halide;
+
+namespace {
+
+void keep_on_stack(Func &f, LoopLevel level) { f.compute_at(level).store_in(MemoryType::Stack); }
+
+// Vectors along the classes of a row. Partial results per lane (rfactor), so that the loop over the classes carries
+// unroll * vector independent sums, merged once per row.
+void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, LoopLevel level) {
+  const int width = p.vector * p.unroll;
+  RVar k = reduction.func.rvars(0)[0], ko("ko"), ki("ki");
+  Var lane("lane"), group("group");
+  Func f = reduction.func;
+  f.update().split(k, ko, ki, width, TailStrategy::GuardWithIf);
+  Func lanes = f.update().rfactor(ki, lane);
+  keep_on_stack(f, level);
+  f.update().reorder(ki, s.r).atomic().vectorize(ki);
+  keep_on_stack(lanes, LoopLevel(f, s.r));
+  lanes.split(lane, group, lane, p.vector).vectorize(lane).unroll(group);
+  lanes.update().split(lane, group, lane, p.vector).reorder(lane, group, ko).vectorize(lane).unroll(group);
+  // At the unrolled loop one prefetch goes out per vector; at ko Halide would touch one cache line in four.
+  if (p.prefetch && s.streamed.defined())
+    lanes.update().prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+}
+
+void schedule_rows(Algorithm &s, const Params &p) {
+  Var ro("ro"), co("co"), ci("ci"), cv("cv");
+  LoopLevel level;
+  if (s.per_logit.defined()) {
+    s.per_logit.split(s.c, co, ci, p.vector * p.unroll, TailStrategy::GuardWithIf)
+        .split(ci, ci, cv, p.vector, TailStrategy::GuardWithIf)
+        .reorder(cv, ci, co, s.r)
+        .vectorize(cv)
+        .unroll(ci);
+    level = LoopLevel(s.per_logit, s.r);
+    for (Func &f : s.row_values) keep_on_stack(f, level);
+  } else if (s.reductions.empty()) {
+    s.per_row.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
+    return;
+  } else {
+    // The epilogue (logarithms) runs on a vector of rows at once.
+    s.per_row.split(s.r, ro, s.r, p.vector, TailStrategy::GuardWithIf).vectorize(s.r);
+    level = LoopLevel(s.per_row, ro);
+    for (Func &f : s.row_values) keep_on_stack(f, level);
+  }
+  for (Reduction &reduction : s.reductions) reduce_along_classes(s, reduction, p, level);
+}
+
+// Vectors along the rows (pixels). Sums live in a tile-sized stack array; class_group classes are added to a pixel's
+// sum while it is in a register.
+void schedule_planes(Algorithm &s, const Params &p) {
+  Var tile("tile"), v("v");
+  Func main = s.per_logit.defined() ? s.per_logit : s.per_row;
+  main.split(s.r, tile, s.r, p.tile, TailStrategy::GuardWithIf).split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf);
+  if (s.per_logit.defined()) main.reorder(v, s.r, s.c, tile);
+  main.vectorize(v);
+  LoopLevel level(main, tile);
+  for (Func &f : s.row_values) {
+    keep_on_stack(f, level);
+    f.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
+  }
+  for (Reduction &reduction : s.reductions) {
+    Func f = reduction.func;
+    keep_on_stack(f, level);
+    f.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
+    RVar k = f.rvars(0)[0], ko("ko"), ki("ki");
+    f.update()
+        .split(k, ko, ki, p.class_group, TailStrategy::GuardWithIf)
+        .split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf)
+        .reorder(v, ki, s.r, ko)
+        .vectorize(v)
+        .unroll(ki);
+  }
+}
+
+}  // namespace
+
+void schedule_cpu(Algorithm &algorithm, const Params &params) {
+  if (algorithm.layout == LOSSGEN_LAYOUT_planes) schedule_planes(algorithm, params);
+  else schedule_rows(algorithm, params);
+}
+
+}  // namespace lossgen

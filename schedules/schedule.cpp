@@ -1,0 +1,82 @@
+#include "schedule.h"
+
+#include <cstdio>
+#include <stdexcept>
+
+namespace lossgen {
+using namespace Halide;
+
+namespace {
+
+// One list of the parameters, for reading, writing and checking.
+struct Field {
+  const char *name;
+  int Params::*value;
+  int low, high;
+};
+const Field kFields[] = {
+    {"vector", &Params::vector, 1, 64},          {"unroll", &Params::unroll, 1, 16},
+    {"prefetch", &Params::prefetch, 0, 4096},    {"class_group", &Params::class_group, 1, 32},
+    {"tile", &Params::tile, 0, 4096},            {"block_bytes", &Params::block_bytes, 0, 1 << 24},
+    {"threads", &Params::threads, 0, 1024},
+};
+
+}  // namespace
+
+void from_json(const nlohmann::json &json, Params &params) {
+  for (const auto &[key, value] : json.items()) {
+    const Field *field = nullptr;
+    for (const Field &f : kFields)
+      if (key == f.name) field = &f;
+    if (!field) {
+      std::string known;
+      for (const Field &f : kFields) known += (known.empty() ? "" : ", ") + std::string(f.name);
+      throw std::invalid_argument("unknown schedule parameter '" + key + "' (known: " + known + ")");
+    }
+    if (!value.is_number_integer() || value.get<int64_t>() < field->low || value.get<int64_t>() > field->high)
+      throw std::invalid_argument("schedule parameter '" + key + "' = " + value.dump() + " is outside [" +
+                                  std::to_string(field->low) + ", " + std::to_string(field->high) + "]");
+    params.*field->value = value.get<int>();
+  }
+}
+
+nlohmann::json to_json(const Params &params) {
+  nlohmann::json json;
+  for (const Field &f : kFields) json[f.name] = params.*f.value;
+  return json;
+}
+
+std::string schedule_id(const Params &params) {
+  uint32_t hash = 2166136261u;  // FNV-1a
+  for (unsigned char ch : to_json(params).dump()) hash = (hash ^ ch) * 16777619u;
+  char text[9];
+  std::snprintf(text, sizeof text, "%08x", hash);
+  return text;
+}
+
+Params default_params(const KernelKey &key) {
+  switch (key.target) {
+    case LOSSGEN_TARGET_arm64: return arm_defaults(key);
+    case LOSSGEN_TARGET_cuda_sm80: return gpu_defaults(key);
+    default: return x86_defaults(key);
+  }
+}
+
+Target halide_target(lossgen_target_id target, const std::string &host) {
+  // Nothing of Halide's runtime: the caller checked shapes, and parallelism lives in lossgen's runtime.
+  const std::string bare = "-no_runtime-no_asserts-no_bounds_query";
+  switch (target) {
+    case LOSSGEN_TARGET_x86_64_v2: return Target("x86-64-linux-sse41" + bare);
+    case LOSSGEN_TARGET_x86_64_v3: return Target("x86-64-linux-avx-avx2-fma-f16c-sse41" + bare);
+    case LOSSGEN_TARGET_x86_64_v4: return Target("x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41" + bare);
+    case LOSSGEN_TARGET_arm64: return Target("arm-64-linux" + bare);
+    default: return Target((host == "arm64" ? "arm-64" : "x86-64") + std::string("-linux-cuda-cuda_capability_80") + bare);
+  }
+}
+
+void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params) {
+  if (key.target == LOSSGEN_TARGET_cuda_sm80) schedule_gpu(algorithm, key, params);
+  else schedule_cpu(algorithm, params);
+}
+
+}  // namespace lossgen

@@ -1,0 +1,43 @@
+// How targets run the stages. One file per family: x86.cpp, arm.cpp, gpu.cpp; what the CPU families share is cpu.cpp.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "algorithm.h"
+
+namespace lossgen {
+
+// The numbers a schedule is made of. Which of them a kernel uses depends on its family and layout; a schedule file may
+// set any of them.
+struct Params {
+  int vector = 0;         // lanes
+  int unroll = 1;         // rows: vectors per step along the classes
+  int prefetch = 0;       // rows: vectors ahead of the one being read, 0 = none
+  int class_group = 1;    // planes: classes walked together
+  int tile = 0;           // planes: rows (pixels) that stay in L1 between the passes
+  int block_bytes = 0;    // logits handed to one kernel call
+  int threads = 0;        // GPU: threads per block
+};
+
+void from_json(const nlohmann::json &json, Params &params);
+nlohmann::json to_json(const Params &params);
+// Eight hex digits of a hash over the parameters: equal id, equal summation tree.
+std::string schedule_id(const Params &params);
+
+// Built-in parameters, the base that files override.
+Params default_params(const KernelKey &key);
+
+// Applies the family's schedule to a stage. Throws std::invalid_argument on parameters the family cannot take.
+void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params);
+
+// The Halide target that a target's kernels are compiled for; device kernels take the CPU that launches them.
+Halide::Target halide_target(lossgen_target_id target, const std::string &host);
+
+// Families
+Params x86_defaults(const KernelKey &key);
+Params arm_defaults(const KernelKey &key);
+Params gpu_defaults(const KernelKey &key);
+void schedule_cpu(Algorithm &algorithm, const Params &params);
+void schedule_gpu(Algorithm &algorithm, const KernelKey &key, const Params &params);
+
+}  // namespace lossgen
