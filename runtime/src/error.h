@@ -6,8 +6,8 @@
 
 namespace lossgen {
 
-// Each C API entry opens one; messages of fail() on this thread then start with "op: ". The innermost scope counts, so a
-// lossgen call made from inside a caller's callback (parallel_for, allocate) speaks for itself.
+// Each C API entry opens one; messages of fail() on this thread then start with "op: ". The innermost scope counts, so
+// a lossgen call made from inside a caller's callback (parallel_for, allocate) speaks for itself.
 class ErrorScope {
  public:
   explicit ErrorScope(const char *op);

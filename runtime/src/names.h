@@ -50,9 +50,9 @@ inline const char *dtype_text(DLDataType type) {
   static constexpr struct {
     int code, bits;
     const char *text;
-  } kTypes[] = {{0, 8, "i8"},   {0, 16, "i16"}, {0, 32, "i32"},  {0, 64, "i64"},  {1, 1, "bool"},   {1, 8, "u8"},
-                {1, 16, "u16"}, {1, 32, "u32"}, {1, 64, "u64"},  {2, 16, "f16"},  {2, 32, "f32"},   {2, 64, "f64"},
-                {2, 8, "f8"},   {3, 64, "ptr"}, {4, 16, "bf16"}, {5, 64, "c64"},  {5, 128, "c128"}, {6, 8, "bool"}};
+  } kTypes[] = {{0, 8, "i8"},   {0, 16, "i16"}, {0, 32, "i32"},  {0, 64, "i64"}, {1, 1, "bool"},   {1, 8, "u8"},
+                {1, 16, "u16"}, {1, 32, "u32"}, {1, 64, "u64"},  {2, 16, "f16"}, {2, 32, "f32"},   {2, 64, "f64"},
+                {2, 8, "f8"},   {3, 64, "ptr"}, {4, 16, "bf16"}, {5, 64, "c64"}, {5, 128, "c128"}, {6, 8, "bool"}};
   if (type.lanes != 1) return "a vector type";
   for (const auto &t : kTypes) {
     if (t.code == type.code && t.bits == type.bits) return t.text;
