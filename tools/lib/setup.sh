@@ -54,13 +54,13 @@ must() {
 
 # --- apt ---
 
-apt_field() { awk -F'|' -v name="$1" -v field="$2" '!/^#/ { n = $1; gsub(/ /, "", n); if (n == name) print $field }' "$root/tools/lib/packages.txt"; }
+apt_field() { awk -F'|' -v name="$1" -v field="$2" '!/^#/ { gsub(/ *\| */, "|"); if ($1 == name) print $field }' "$root/tools/lib/packages.txt"; }
 
 apt_absent() {  # the packages of the components named that are not installed
   local component package
   for component in "$@"; do
     for package in $(apt_field "$component" 5); do
-      dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+      [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
     done
   done
 }
@@ -71,7 +71,8 @@ apt_install() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y
 apt_unknown() {
   local package
   for package in "$@"; do
-    apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [^(]' || echo "$package"
+    # (No pipe into grep -q: it ends early, and under pipefail apt-cache's broken pipe would count as a miss.)
+    [[ $(apt-cache policy "$package" 2>/dev/null) =~ Candidate:\ [^\(] ]] || echo "$package"
   done
 }
 
@@ -84,8 +85,8 @@ system_packages() {
     [ -n "$absent" ] || continue
     wanted+=("$component")
     all+=("$absent")
-    say "apt: ${component}: $(apt_field "$component" 2 | xargs); up to $(apt_field "$component" 3 | xargs) MB to fetch," \
-      "$(apt_field "$component" 4 | xargs) MB on disk: ${absent% }"
+    say "apt: ${component}: $(apt_field "$component" 2); up to $(apt_field "$component" 3) MB to fetch," \
+      "$(apt_field "$component" 4) MB on disk: ${absent% }"
   done
   [ ${#wanted[@]} -gt 0 ] || return 0
   as_root=()
