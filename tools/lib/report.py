@@ -22,7 +22,8 @@ def skip_reason(text, message):
     line = re.search(r"^\W*skip(?:ped|ping)?\s*:\s*(\S.*)$", text, re.I | re.M)
     if line:
         return line.group(1).strip()
-    return message or "no reason given"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else message or "no reason given"
 
 
 def read_case(runner, element):
@@ -39,7 +40,11 @@ def read_case(runner, element):
     if skipped is not None and re.search(r"unable to find executable|fixture|not found", skipped.get("message", ""), re.I):
         return Case(runner, name, "failed", skipped.get("message"))
     if failure is not None:
-        return Case(runner, name, "failed", output or failure.get("message", ""))
+        noise = r"Running main\(\)|Note: Google Test filter|\[[-=]{10}\]|\[  PASSED  \] 0|\[  FAILED  \] .*listed below| *\d+ FAILED TESTS?$|\s*$"
+        lines = [line for line in output.splitlines() if not re.match(noise, line)]
+        return Case(runner, name, "failed", "\n".join(lines + [failure.get("message", "")]))
+    if element.get("status") == "disabled":
+        return Case(runner, name, "skipped", "disabled in the test's source")
     if skipped is not None:
         return Case(runner, name, "skipped", skip_reason(output, skipped.get("message", "")))
     return Case(runner, name, "passed", "")
@@ -49,7 +54,12 @@ def read(runner, path):
     try:
         return [read_case(runner, e) for e in ET.parse(path).iter("testcase")]
     except (OSError, ET.ParseError) as error:
-        return [Case(runner, runner, "failed", f"left no readable result: {error}")]
+        try:  # what the runner said instead lies beside the result
+            with open(re.sub(r"\.xml$", ".log", path), errors="replace") as log:
+                said = log.read()
+        except OSError:
+            said = ""
+        return [Case(runner, runner, "failed", f"{said}\nleft no readable result: {error}")]
 
 
 def main():

@@ -84,7 +84,8 @@ system_packages() {
     absent=$(apt_absent "$component" | tr '\n' ' ')
     [ -n "$absent" ] || continue
     wanted+=("$component")
-    all+=("$absent")
+    # shellcheck disable=SC2206
+    all+=($absent)
     say "apt: ${component}: $(apt_field "$component" 2); up to $(apt_field "$component" 3) MB to fetch," \
       "$(apt_field "$component" 4) MB on disk: ${absent% }"
   done
@@ -136,7 +137,7 @@ wheels() {
   sum=$({ cat "$file"; echo "$venv"; } | sha256sum | cut -d ' ' -f 1)  # the folder, because a venv does not survive being moved
   [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ] && return
   [ "$(uname -sm)" = "Linux x86_64" ] || { say "$title: wheels exist for Linux on x86-64 only, this is $(uname -sm)"; return 1; }
-  say "pip: $(sed -n '/Download /s/.*\(Download .*\)/\1/p' "$file" | head -n 1) ($title, into ${venv#"$root"/})"
+  say "pip: $title, into ${venv#"$root"/}; $(sed -n 's/.*Download \(.* MB\), installed \(.*\)\.$/\1 to fetch, \2 on disk/p' "$file")"
   if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(PATH=${PATH#"$root"/.venv/bin:} find_python) || { say "no Python 3.11, 3.12 or 3.13 here"; return 1; }
     # Debian's python3 comes without ensurepip; then venv leaves half an environment behind.
