@@ -1,0 +1,251 @@
+#include "reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+namespace reference {
+namespace {
+
+// Where long double is emulated in software (aarch64) double has to do.
+using Wide = std::conditional_t<(std::numeric_limits<long double>::digits > 64), double, long double>;
+
+// max and log(sum exp(x - max)) of one row; a NaN or an infinity that makes the row meaningless comes out as NaN.
+struct LogSum {
+  Wide max = 0, log_sum = 0;
+  Wide lse() const { return max + log_sum; }
+};
+
+LogSum log_sum_exp(const double *x, int64_t classes) {
+  LogSum s;
+  s.max = -std::numeric_limits<Wide>::infinity();
+  for (int64_t c = 0; c < classes; ++c) {
+    if (x[c] > s.max || std::isnan(x[c])) s.max = x[c];
+    if (std::isnan(x[c])) break;
+  }
+  Wide sum = 0;
+  for (int64_t c = 0; c < classes; ++c) sum += std::exp(static_cast<Wide>(x[c]) - s.max);
+  s.log_sum = std::log(sum);
+  return s;
+}
+
+// -log softmax(x)[y]: relative to x[y] when that is the maximum, so that a loss of 1e-12 keeps all its digits.
+Wide negative_log_prob(const double *x, int64_t classes, int64_t y, const LogSum &s) {
+  if (static_cast<Wide>(x[y]) != s.max) return (s.max - x[y]) + s.log_sum;
+  Wide others = 0;
+  for (int64_t c = 0; c < classes; ++c) {
+    if (c != y) others += std::exp(static_cast<Wide>(x[c]) - s.max);
+  }
+  return std::log1p(others);
+}
+
+double at(const std::vector<double> &v, int64_t i) { return v.empty() ? 1.0 : v[static_cast<size_t>(i)]; }
+bool is_ignored(const Options &o, int64_t y) { return o.ignore_index && *o.ignore_index == y; }
+
+Wide denominator_of(const std::vector<int64_t> &target, const Options &o) {
+  Wide weights = 0;
+  int64_t valid = 0;
+  for (size_t r = 0; r < target.size(); ++r) {
+    if (is_ignored(o, target[r])) continue;
+    ++valid;
+    weights += static_cast<Wide>(at(o.weight, target[r])) * at(o.row_weight, static_cast<int64_t>(r));
+  }
+  switch (o.denominator) {
+    case Denominator::weight_sum:
+      return weights;
+    case Denominator::valid_rows:
+      return valid;
+    case Denominator::rows:
+      return static_cast<Wide>(target.size());
+    case Denominator::given:
+      return o.denominator_value;
+  }
+  return 0;
+}
+
+// Reduces result.row_loss, and says by what each row's gradient is to be multiplied.
+std::vector<Wide> reduce(Result &result, const std::vector<int64_t> &target, const Options &o) {
+  const bool mean = o.reduction == Reduction::mean;
+  const Wide denominator = mean ? denominator_of(target, o) : 1;
+  result.total_weight = mean ? static_cast<double>(denominator) : 0;
+  Wide sum = 0;
+  int64_t kept = 0;
+  std::vector<Wide> upstream(target.size(), 0);
+  for (size_t r = 0; r < target.size(); ++r) {
+    if (is_ignored(o, target[r])) continue;
+    ++kept;
+    sum += result.row_loss[r];
+    upstream[r] = (o.grad_loss.size() > 1 ? o.grad_loss[r] : at(o.grad_loss, 0)) / denominator;
+  }
+  if (o.reduction == Reduction::none) {
+    result.loss = result.row_loss;
+  } else if (mean && kept == 0 && o.empty_mean_is_zero) {
+    result.loss = {0.0};
+  } else {
+    result.loss = {static_cast<double>(mean ? sum / denominator : sum)};
+  }
+  return upstream;
+}
+
+}  // namespace
+
+std::vector<double> log_softmax(int64_t rows, int64_t classes, const std::vector<double> &x) {
+  std::vector<double> y(x.size());
+  for (int64_t r = 0; r < rows; ++r) {
+    const double *row = &x[static_cast<size_t>(r * classes)];
+    const LogSum s = log_sum_exp(row, classes);
+    for (int64_t c = 0; c < classes; ++c) {
+      y[static_cast<size_t>(r * classes + c)] = static_cast<double>((row[c] - s.max) - s.log_sum);
+    }
+  }
+  return y;
+}
+
+std::vector<double> log_softmax_backward(int64_t rows, int64_t classes, const std::vector<double> &grad,
+                                         const std::vector<double> &log_probs) {
+  std::vector<double> out(grad.size());
+  for (int64_t r = 0; r < rows; ++r) {
+    const size_t base = static_cast<size_t>(r * classes);
+    Wide sum = 0;
+    for (int64_t c = 0; c < classes; ++c) sum += grad[base + c];
+    for (int64_t c = 0; c < classes; ++c) {
+      out[base + c] = static_cast<double>(grad[base + c] - std::exp(static_cast<Wide>(log_probs[base + c])) * sum);
+    }
+  }
+  return out;
+}
+
+Result nll_loss(int64_t rows, int64_t classes, const std::vector<double> &log_probs, const std::vector<int64_t> &target,
+                const Options &o) {
+  Result result;
+  result.row_loss.assign(static_cast<size_t>(rows), 0.0);
+  result.grad_scale.assign(static_cast<size_t>(rows), 0.0);
+  result.grad.assign(log_probs.size(), 0.0);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t y = target[static_cast<size_t>(r)];
+    if (is_ignored(o, y)) continue;
+    result.row_loss[r] = -at(o.weight, y) * at(o.row_weight, r) * log_probs[static_cast<size_t>(r * classes + y)];
+  }
+  const std::vector<Wide> upstream = reduce(result, target, o);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t y = target[static_cast<size_t>(r)];
+    if (is_ignored(o, y)) continue;
+    const double g = static_cast<double>(-upstream[r] * at(o.weight, y) * at(o.row_weight, r));
+    result.grad[static_cast<size_t>(r * classes + y)] = g;
+    result.grad_scale[r] = std::fabs(g);
+  }
+  return result;
+}
+
+Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x, const std::vector<int64_t> &target,
+                     const Options &o) {
+  Result result;
+  const size_t count = static_cast<size_t>(rows);
+  result.row_loss.assign(count, 0.0);
+  result.lse.assign(count, 0.0);
+  result.grad_scale.assign(count, 0.0);
+  result.grad.assign(x.size(), 0.0);
+  const double e = o.label_smoothing;
+  Wide weight_total = 0;
+  for (int64_t c = 0; c < classes; ++c) weight_total += at(o.weight, c);
+
+  std::vector<LogSum> sums(count);
+  for (int64_t r = 0; r < rows; ++r) {
+    const double *row = &x[static_cast<size_t>(r * classes)];
+    const LogSum s = sums[r] = log_sum_exp(row, classes);
+    result.lse[r] = static_cast<double>(s.lse());
+    const int64_t y = target[static_cast<size_t>(r)];
+    if (is_ignored(o, y)) continue;
+    Wide loss = (1 - e) * at(o.weight, y) * negative_log_prob(row, classes, y, s);
+    if (e != 0) {
+      Wide smooth = 0;
+      for (int64_t c = 0; c < classes; ++c) smooth += at(o.weight, c) * ((s.max - row[c]) + s.log_sum);
+      loss += e / classes * smooth;
+    }
+    if (o.z_loss != 0) loss += o.z_loss * at(o.weight, y) * s.lse() * s.lse();
+    result.row_loss[r] = static_cast<double>(loss * at(o.row_weight, r));
+  }
+
+  const std::vector<Wide> upstream = reduce(result, target, o);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t y = target[static_cast<size_t>(r)];
+    if (is_ignored(o, y)) continue;
+    const Wide g = upstream[r] * at(o.row_weight, r), w = at(o.weight, y);
+    const Wide a = g * ((1 - e) * w + e / classes * weight_total + 2 * o.z_loss * w * sums[r].lse());
+    result.grad_scale[r] = static_cast<double>(std::fabs(a));
+    for (int64_t c = 0; c < classes; ++c) {
+      const size_t i = static_cast<size_t>(r * classes + c);
+      Wide grad = a * std::exp((x[i] - sums[r].max) - sums[r].log_sum);
+      if (e != 0) grad -= g * (e / classes) * at(o.weight, c);
+      if (c == y) {
+        // softmax - 1 = -sum of the others: no cancellation in a confident row (a = g (1-e) w there).
+        if (e == 0 && o.z_loss == 0) {
+          Wide others = 0;
+          for (int64_t k = 0; k < classes; ++k) {
+            if (k != y) others += std::exp((x[r * classes + k] - sums[r].max) - sums[r].log_sum);
+          }
+          grad = std::isnan(sums[r].log_sum) ? sums[r].log_sum : -a * others;
+        } else {
+          grad -= g * (1 - e) * w;
+        }
+      }
+      result.grad[i] = static_cast<double>(grad);
+    }
+  }
+  return result;
+}
+
+RowStatistics row_statistics(int64_t rows, int64_t classes, const std::vector<double> &x) {
+  RowStatistics s;
+  const std::vector<double> log_probs = log_softmax(rows, classes, x);
+  for (int64_t r = 0; r < rows; ++r) {
+    const double *row = &x[static_cast<size_t>(r * classes)];
+    s.argmax.push_back(std::max_element(row, row + classes) - row);
+    Wide entropy = 0;
+    for (int64_t c = 0; c < classes; ++c) {
+      const double lp = log_probs[static_cast<size_t>(r * classes + c)];
+      if (!(std::isinf(lp) && lp < 0)) entropy -= std::exp(static_cast<Wide>(lp)) * lp;
+    }
+    s.entropy.push_back(static_cast<double>(entropy));
+  }
+  return s;
+}
+
+Result cross_entropy_probs(int64_t rows, int64_t classes, const std::vector<double> &x, const std::vector<double> &q,
+                           const Options &o) {
+  Result result;
+  const double e = o.label_smoothing;
+  const std::vector<int64_t> nobody(static_cast<size_t>(rows), 0);
+  Options plain = o;
+  plain.ignore_index.reset();
+  if (plain.denominator == Denominator::weight_sum) plain.denominator = Denominator::rows;
+  const std::vector<double> log_probs = log_softmax(rows, classes, x);
+  auto probability = [&](size_t i) { return q[i] * (1 - e) + e / static_cast<double>(classes); };
+  result.row_loss.assign(static_cast<size_t>(rows), 0.0);
+  result.grad_scale.assign(static_cast<size_t>(rows), 0.0);
+  result.grad.assign(x.size(), 0.0);
+  for (int64_t r = 0; r < rows; ++r) {
+    Wide loss = 0;
+    for (int64_t c = 0; c < classes; ++c) {
+      const size_t i = static_cast<size_t>(r * classes + c);
+      loss -= static_cast<Wide>(at(o.weight, c)) * probability(i) * log_probs[i];
+    }
+    result.row_loss[r] = static_cast<double>(loss * at(o.row_weight, r));
+  }
+  const std::vector<Wide> upstream = reduce(result, nobody, plain);
+  for (int64_t r = 0; r < rows; ++r) {
+    const Wide g = upstream[r] * at(o.row_weight, r);
+    Wide mass = 0;
+    for (int64_t c = 0; c < classes; ++c) mass += at(o.weight, c) * probability(static_cast<size_t>(r * classes + c));
+    result.grad_scale[r] = static_cast<double>(std::fabs(g * mass));
+    for (int64_t c = 0; c < classes; ++c) {
+      const size_t i = static_cast<size_t>(r * classes + c);
+      result.grad[i] = static_cast<double>(g * (mass * std::exp(static_cast<Wide>(log_probs[i])) -
+                                                static_cast<Wide>(at(o.weight, c)) * probability(i)));
+    }
+  }
+  return result;
+}
+
+}  // namespace reference
