@@ -17,6 +17,7 @@ class Builder {
   ImageParam matrix(const char *name) {
     ImageParam p(storage_type(key_.dtype), 2, name);
     stage_.inputs.push_back(p);
+    if (key_.layout == LOSSGEN_LAYOUT_strided) p.dim(0).set_stride(Expr());
     if (!stage_.streamed.defined()) {
       stage_.streamed = p;
       classes_from(p);
@@ -72,6 +73,7 @@ class Builder {
     stage_.per_logit = Func(name);
     stage_.per_logit(stage_.layout == LOSSGEN_LAYOUT_planes ? std::vector<Var>{r(), c()} : std::vector<Var>{c(), r()}) =
         cast(storage_type(key_.dtype), value);
+    if (stage_.layout == LOSSGEN_LAYOUT_strided) stage_.per_logit.output_buffer().dim(0).set_stride(Expr());
   }
   const Var &r() const { return stage_.r; }
   const Var &c() const { return stage_.c; }
@@ -100,6 +102,7 @@ Algorithm target_classes(const KernelKey &key) {
   Param<int32_t> has_ignore = b.scalar<int32_t>("has_ignore"), classes = b.scalar<int32_t>("classes");
   Expr y = cast<int64_t>(target(b.r()));
   Expr ignored = has_ignore != 0 && y == ignore_index;
+  if (storage_type(key.dtype) == UInt(64)) ignored = ignored && y >= cast<int64_t>(0);  // 2^64 - 100 is not -100
   Expr inside = y >= cast<int64_t>(0) && y < cast<int64_t>(classes);
   b.rows("cls", {select(ignored, -1, inside, cast<int32_t>(y), -2)});
   return b.stage();
@@ -185,7 +188,13 @@ Algorithm cross_entropy_backward(const KernelKey &key) {
 
 Type storage_type(lossgen_dtype_id dtype) {
   switch (dtype) {
+    case LOSSGEN_DTYPE_u8: return UInt(8);
+    case LOSSGEN_DTYPE_i8: return Int(8);
+    case LOSSGEN_DTYPE_u16: return UInt(16);
+    case LOSSGEN_DTYPE_i16: return Int(16);
+    case LOSSGEN_DTYPE_u32: return UInt(32);
     case LOSSGEN_DTYPE_i32: return Int(32);
+    case LOSSGEN_DTYPE_u64: return UInt(64);
     case LOSSGEN_DTYPE_i64: return Int(64);
     default: return Float(32);
   }

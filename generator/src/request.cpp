@@ -28,7 +28,7 @@ const std::vector<Op> &ops() {
 
 constexpr int64_t kMaxClasses = 1 << 24;
 
-bool is_target_dtype(int dtype) { return dtype == LOSSGEN_DTYPE_i32 || dtype == LOSSGEN_DTYPE_i64; }
+bool is_target_dtype(int dtype) { return !storage_type((lossgen_dtype_id)dtype).is_float(); }
 
 std::string joined(const std::vector<std::string> &names) {
   std::string text;
@@ -92,7 +92,7 @@ std::vector<std::string> known_dtypes() {
     if (!is_target_dtype(i)) names.push_back(kDtypeNames[i]);
   return names;
 }
-std::vector<std::string> known_layouts() { return {"rows", "planes"}; }
+std::vector<std::string> known_layouts() { return {"rows", "planes", "strided"}; }
 std::vector<std::string> known_targets() { return {std::begin(kTargetNames), std::end(kTargetNames)}; }
 
 std::string kernel_symbol(const std::string &library, const KernelKey &k) {
@@ -182,7 +182,8 @@ std::vector<Kernel> expand(const Request &request) {
     const auto target = (lossgen_target_id)t;
     for (lossgen_stage_id stage : stages) {
       if (stage == LOSSGEN_STAGE_target_classes) {
-        for (auto dtype : {LOSSGEN_DTYPE_i32, LOSSGEN_DTYPE_i64}) add({stage, dtype, LOSSGEN_LAYOUT_any, target, 0});
+        for (int dtype = 0; dtype < LOSSGEN_DTYPE_COUNT; dtype++)
+          if (is_target_dtype(dtype)) add({stage, (lossgen_dtype_id)dtype, LOSSGEN_LAYOUT_any, target, 0});
         continue;
       }
       for (int dtype : dtypes)

@@ -6,7 +6,7 @@
  * the order of the stage's argument list below. Kernels never allocate, never call out (CPU) and keep no state.
  *
  * A row is one element of the target. Layouts: "rows", logits[c, r] with stride 1 along the classes; "planes",
- * logits[r, c] with stride 1 along the rows. Dimension 0 is the contiguous one. Per-row buffers are dense.
+ * logits[r, c] with stride 1 along the rows; "strided", logits[c, r] with any strides, slower. Per-row buffers are dense.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
 #define LOSSGEN_KERNEL_ABI_H
@@ -27,9 +27,18 @@
   X(cuda_sm80, "cuda-sm80", "cuda")
 
 /* ---- Data types of the tensor a kernel is named after: X(identifier, DLPack code, bits) ------------------------ */
-#define LOSSGEN_DTYPES(X) X(f32, 2, 32) X(i32, 0, 32) X(i64, 0, 64)
+#define LOSSGEN_DTYPES(X) \
+  X(f32, 2, 32)            \
+  X(u8, 1, 8)              \
+  X(i8, 0, 8)              \
+  X(u16, 1, 16)            \
+  X(i16, 0, 16)            \
+  X(u32, 1, 32)            \
+  X(i32, 0, 32)            \
+  X(u64, 1, 64)            \
+  X(i64, 0, 64)
 
-#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(any)
+#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any)
 
 /* ---- Stages and their arguments: A(direction, name, dimensions, type) ------------------------------------------
  * direction in | out | scalar; type: logit = the kernel's dtype, acc = f32 (f64 for f64), target = the kernel's dtype,

@@ -1,0 +1,29 @@
+// nll_loss and cross_entropy, forward, backward and both at once, on the host.
+#ifndef LOSSGEN_RUNTIME_LOSS_H
+#define LOSSGEN_RUNTIME_LOSS_H
+
+#include "problem.h"
+
+namespace lossgen {
+
+// A call after its arguments were read and checked.
+struct LossCall {
+  Problem problem;  // kIn0 logits or log-probs (for nll_loss backward: the gradient's tensor), kOut the gradient
+  lossgen_options options;
+  int forced_target = -1;
+  bool from_log_probs = false;  // nll_loss
+  bool want_loss = false, want_grad = false;
+  int64_t ignore_index = -100;
+  bool has_ignore = true;
+  Tensor weight;        // [C] or undefined
+  Tensor loss;          // undefined without want_loss; scalar unless reduction none (then it is row[kLoss] as well)
+  Tensor grad_scalar;   // upstream gradient [] or undefined; per row it is row[kGradLoss]
+  Tensor total_weight;  // output, or undefined
+  Tensor saved_total_weight;
+  bool lse_is_input = false;  // row[kLse] holds a saved lse (backward) instead of receiving one
+};
+
+lossgen_status run_loss(LossCall *call);
+
+}  // namespace lossgen
+#endif

@@ -1,0 +1,63 @@
+// The canonical form of a call: logits as (classes, rows), rows cut into blocks that one kernel call takes.
+#ifndef LOSSGEN_RUNTIME_PROBLEM_H
+#define LOSSGEN_RUNTIME_PROBLEM_H
+
+#include "tensor.h"
+
+namespace lossgen {
+
+// Tensors of a problem that have the class axis, and those with one element per row.
+enum Matrix { kIn0, kIn1, kOut, kMatrices };
+enum RowTensor { kTarget, kLoss, kGradLoss, kRowWeight, kLse, kRowTensors };
+
+// Per-row scratch of a block lives on the stack: seven arrays of this many rows.
+constexpr int64_t kMaxBlockRows = 1024;
+
+struct Axis {
+  int64_t extent;
+  int64_t matrix[kMatrices];  // strides in elements, 0 for tensors that are not there
+  int64_t row[kRowTensors];
+};
+
+struct Problem {
+  Tensor matrix[kMatrices];  // kIn0 is always there
+  Tensor row[kRowTensors];
+
+  int class_axis = 0;
+  int64_t classes = 0, rows = 0;
+  int64_t class_stride[kMatrices] = {};
+  lossgen_layout_id layout = LOSSGEN_LAYOUT_rows;
+  int outer_count = 0;
+  Axis outer[kMaxRank];  // walked one index at a time
+  Axis inner{};          // walked in blocks of rows: the row axis that kernels see
+  int64_t outer_size = 1;
+
+  // Set by cut_into_blocks.
+  int64_t block_rows = 0, blocks_per_outer = 0, blocks = 0, chunks = 0;
+};
+
+// From options and the logits' rank: the class axis.
+lossgen_status find_class_axis(const lossgen_options &options, int rank, int *axis);
+
+// Fills in everything above but the blocks, from matrix[] and row[] and class_axis; merges axes where all strides allow.
+void canonicalize(Problem *problem);
+
+// Blocks of about kernel.block_bytes. They depend on the shape and the kernel's schedule, on nothing else, and so do
+// the chunks: runs of blocks whose sums are taken in order, at most kMaxChunks of them.
+constexpr int64_t kMaxChunks = 1024;
+void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel);
+
+struct Block {
+  int64_t first_row, rows;  // along inner
+  int64_t matrix[kMatrices], row[kRowTensors];  // element offsets
+};
+Block block_at(const Problem &problem, int64_t index);
+
+// First block of a chunk; chunk == chunks gives the end.
+inline int64_t chunk_begin(const Problem &p, int64_t chunk) {
+  const int64_t base = p.blocks / p.chunks, extra = p.blocks % p.chunks;
+  return chunk * base + (chunk < extra ? chunk : extra);
+}
+
+}  // namespace lossgen
+#endif

@@ -1,0 +1,36 @@
+#include "softmax.h"
+
+#include "kernel_call.h"
+#include "names.h"
+#include "parallel.h"
+#include "registry.h"
+
+namespace lossgen {
+
+lossgen_status run_log_softmax(Problem *problem, bool backward, const lossgen_options &options, int forced_target) {
+  Problem &p = *problem;
+  canonicalize(&p);
+  const int stage = backward ? LOSSGEN_STAGE_log_softmax_backward : LOSSGEN_STAGE_log_softmax_forward;
+  const int dtype = dtype_id(p.matrix[kIn0].type);
+  const bool general = options.general_kernels_only;
+  const lossgen_kernel *kernel = find_kernel(stage, dtype, p.layout, p.classes, forced_target, general);
+  if (!kernel) return explain_missing(stage, dtype, p.layout, p.classes, forced_target, general);
+  if (p.rows == 0 || p.classes == 0) return LOSSGEN_OK;
+  cut_into_blocks(&p, *kernel);
+  const int64_t bytes = (backward ? 3 : 2) * p.rows * p.classes * p.matrix[kIn0].bytes();
+  parallel_for(&options, p.chunks, bytes, [&](int64_t chunk) {
+    for (int64_t i = chunk_begin(p, chunk), end = chunk_begin(p, chunk + 1); i < end; i++) {
+      const Block b = block_at(p, i);
+      const Buffer2 in(p, kIn0, b, 0, b.rows), out(p, kOut, b, 0, b.rows);
+      if (backward) {
+        const Buffer2 log_probs(p, kIn1, b, 0, b.rows);
+        call(kernel, lossgen_args_log_softmax_backward{&in, &log_probs, &out});
+      } else {
+        call(kernel, lossgen_args_log_softmax_forward{&in, &out});
+      }
+    }
+  });
+  return LOSSGEN_OK;
+}
+
+}  // namespace lossgen

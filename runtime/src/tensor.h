@@ -1,0 +1,60 @@
+// DLPack tensors as the runtime reads them: checked, strides filled in, offsets applied.
+#ifndef LOSSGEN_RUNTIME_TENSOR_H
+#define LOSSGEN_RUNTIME_TENSOR_H
+
+#include <stdint.h>
+
+#include "lossgen/kernel_abi.h"
+#include "lossgen/lossgen.h"
+
+namespace lossgen {
+
+constexpr int kMaxRank = 16;
+
+struct Tensor {
+  const char *name = "";  // for messages
+  char *data = nullptr;   // byte_offset applied
+  DLDevice device{};
+  DLDataType type{};
+  int rank = 0;
+  int64_t shape[kMaxRank];
+  int64_t stride[kMaxRank];  // elements
+
+  bool defined() const { return type.bits != 0; }
+  int bytes() const { return type.bits / 8; }
+  int64_t size() const {
+    int64_t n = 1;
+    for (int i = 0; i < rank; i++) n *= shape[i];
+    return n;
+  }
+};
+
+// Which kinds of element an argument may have.
+enum TypeSet : unsigned {
+  kFloats = 1,    // f16, bf16, f32, f64
+  kIntegers = 2,  // signed and unsigned, 8 to 64 bits
+  kI32OrI64 = 4,
+  kI64Only = 8,
+  kI32Only = 16,
+};
+
+// Reads t into *out. NULL pointers, a rank above kMaxRank, negative extents or strides, several lanes, a type outside
+// `types` are bad arguments that name the tensor.
+lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, Tensor *out);
+
+// out must be writable everywhere: no two elements at one address.
+lossgen_status check_no_self_overlap(const Tensor &t);
+
+// An output may not share memory with another argument; in_place_ok: unless both are the same elements.
+lossgen_status check_no_overlap(const Tensor &output, const Tensor &other, bool in_place_ok);
+
+bool same_elements(const Tensor &a, const Tensor &b);
+
+// "[2, 3, 4]", into a buffer of the thread that the next calls reuse (eight of them).
+const char *shape_text(const Tensor &t);
+const char *shape_text(const int64_t *shape, int rank);
+
+bool same_type(DLDataType a, DLDataType b);
+
+}  // namespace lossgen
+#endif
