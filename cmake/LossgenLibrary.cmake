@@ -1,0 +1,171 @@
+# lossgen_add_library(<name>
+#   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are
+#   [CLASSES n...]       class counts known at compile time, which get kernels of their own beside the general ones
+#   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones
+#   [STATIC | SHARED]    default: by BUILD_SHARED_LIBS
+#   [PREFIX name])       first part of the symbols' and files' names; default: <name>
+#
+# Adds a library target of kernels that register themselves with lossgen::runtime when the program (or plugin) that is
+# linked with it is loaded. Targets of another CPU than the one compiled for are skipped with a status line, so that one
+# list serves native and cross builds. `lossgen_add_library` needs a generator for the machine that builds:
+# the variable LOSSGEN_GENERATOR, or the target lossgen::generator.
+#
+# STATIC: the objects are added to the archive after it is made, because their names are the generator's business and
+# not known when CMake runs. SHARED: the library holds a copy of the runtime and exports lossgen_* and its table; when
+# several are loaded, the dynamic linker lets the first one's lossgen_* serve all of them.
+include_guard(GLOBAL)
+
+set(_lossgen_cmake_dir ${CMAKE_CURRENT_LIST_DIR} CACHE INTERNAL "")
+
+# The CPU part of target names for the system compiled for, "" where lossgen has none.
+function(_lossgen_cpu result)
+  string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" processor)
+  set(cpu "")
+  if(processor MATCHES "^(x86_64|amd64)$")
+    set(cpu x86-64)
+  elseif(processor MATCHES "^(aarch64|arm64)$")
+    set(cpu arm64)
+  endif()
+  set(${result} "${cpu}" PARENT_SCOPE)
+endfunction()
+
+# The command that runs the generator and what it depends on.
+function(_lossgen_generator command depends)
+  if(LOSSGEN_GENERATOR)
+    if(NOT EXISTS "${LOSSGEN_GENERATOR}")
+      message(FATAL_ERROR "LOSSGEN_GENERATOR: there is no '${LOSSGEN_GENERATOR}'")
+    endif()
+    set(${command} "${LOSSGEN_GENERATOR}" PARENT_SCOPE)
+    set(${depends} "${LOSSGEN_GENERATOR}" PARENT_SCOPE)
+  elseif(TARGET lossgen::generator)
+    set(${command} "$<TARGET_FILE:lossgen::generator>" PARENT_SCOPE)
+    set(${depends} "$<TARGET_FILE:lossgen::generator>" PARENT_SCOPE)
+    get_target_property(imported lossgen::generator IMPORTED)
+    if(NOT imported)
+      set(${depends} lossgen::generator PARENT_SCOPE)
+    endif()
+  else()
+    message(FATAL_ERROR "lossgen_add_library: no generator; set LOSSGEN_GENERATOR to a `lossgen` command that runs on "
+                        "this machine, or install the component `generator`")
+  endif()
+endfunction()
+
+# Adds the objects that the generator listed in a folder to a static library.
+function(_lossgen_append_objects target folder)
+  set(ar ${CMAKE_AR})
+  if(CMAKE_CXX_COMPILER_AR)
+    set(ar ${CMAKE_CXX_COMPILER_AR})  # knows the compiler's LTO objects
+  endif()
+  add_custom_command(TARGET ${target} POST_BUILD COMMAND ${ar} qcs $<TARGET_FILE:${target}> @objects.txt
+                     WORKING_DIRECTORY ${folder} VERBATIM)
+endfunction()
+
+function(lossgen_add_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "STATIC;SHARED" "PREFIX" "OPS;DTYPES;LAYOUTS;TARGETS;CLASSES;SCHEDULES")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "lossgen_add_library(${name}): unknown argument ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(arg_STATIC AND arg_SHARED)
+    message(FATAL_ERROR "lossgen_add_library(${name}): STATIC and SHARED exclude each other")
+  endif()
+  if(NOT arg_STATIC AND NOT arg_SHARED AND BUILD_SHARED_LIBS)
+    set(arg_SHARED TRUE)
+  endif()
+  if(NOT TARGET lossgen::runtime)
+    message(FATAL_ERROR "lossgen_add_library(${name}): no target lossgen::runtime; the project must enable CXX before "
+                        "find_package(lossgen), the runtime is compiled from source")
+  endif()
+  set(prefix ${name})
+  if(arg_PREFIX)
+    set(prefix ${arg_PREFIX})
+  endif()
+  if(NOT prefix MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
+    message(FATAL_ERROR "lossgen_add_library(${name}): the name goes into symbols and must be a C identifier; "
+                        "PREFIX gives another one")
+  endif()
+
+  _lossgen_cpu(cpu)
+  if(NOT cpu)
+    message(FATAL_ERROR "lossgen_add_library(${name}): no kernels for CPU '${CMAKE_SYSTEM_PROCESSOR}'")
+  endif()
+  if(NOT arg_TARGETS)
+    set(arg_TARGETS x86-64-v2 x86-64-v3 x86-64-v4 arm64)
+  endif()
+  set(targets "")
+  set(skipped "")
+  foreach(target IN LISTS arg_TARGETS)
+    if(target MATCHES "^(x86-64|arm64)" AND NOT CMAKE_MATCH_1 STREQUAL cpu)
+      list(APPEND skipped ${target})
+    else()
+      list(APPEND targets ${target})
+    endif()
+  endforeach()
+  if(NOT targets)
+    message(FATAL_ERROR "lossgen_add_library(${name}): none of ${arg_TARGETS} is for ${cpu}")
+  endif()
+  if(skipped)
+    list(JOIN skipped " " text)
+    message(STATUS "lossgen: ${name}: skipped, not for ${cpu}: ${text}")
+  endif()
+
+  set(request --library ${prefix} --targets ${targets})
+  foreach(list OPS DTYPES LAYOUTS CLASSES)
+    if(arg_${list})
+      string(TOLOWER ${list} option)
+      list(APPEND request --${option} ${arg_${list}})
+    endif()
+  endforeach()
+  set(schedules "")
+  foreach(file IN LISTS arg_SCHEDULES)
+    get_filename_component(file "${file}" ABSOLUTE)
+    list(APPEND schedules "${file}")
+  endforeach()
+  if(schedules)
+    list(APPEND request --schedules ${schedules})
+  endif()
+
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/lossgen/${name})
+  set(folder ${out}/linux-x86_64)
+  if(cpu STREQUAL arm64)
+    set(folder ${out}/linux-aarch64)
+  endif()
+  set_property(GLOBAL PROPERTY _lossgen_folder_${name} ${folder})
+  set(table ${folder}/${prefix}_table.cpp)
+  _lossgen_generator(generator generator_files)
+  # The stamp is what the build system compares; files that did not change keep their time, so that what depends on
+  # them is not built again. The table's text contains a hash of all objects and changes with any of them.
+  add_custom_command(
+    OUTPUT ${out}/stamp
+    BYPRODUCTS ${table} ${folder}/${prefix}_kernels.h ${folder}/manifest.json ${folder}/objects.txt
+               ${folder}/CMakeLists.txt
+    COMMAND ${generator} emit -o ${out} ${request}
+    COMMAND ${CMAKE_COMMAND} -E touch ${out}/stamp
+    DEPENDS ${generator_files} ${schedules}
+    COMMENT "lossgen: kernels of ${name}"
+    VERBATIM)
+
+  set(archive ${name})
+  if(arg_SHARED)
+    set(archive ${name}_archive)
+  endif()
+  add_library(${archive} STATIC ${table} ${out}/stamp)
+  set_source_files_properties(${table} PROPERTIES GENERATED TRUE)
+  set_target_properties(${archive} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(${archive} PUBLIC lossgen::runtime)
+  target_include_directories(${archive} INTERFACE $<BUILD_INTERFACE:${folder}>)
+  # Nothing refers to the table, which refers to everything else: this keeps it linked, and hence registered.
+  target_link_options(${archive} INTERFACE LINKER:--undefined=${prefix}_kernels)
+  _lossgen_append_objects(${archive} ${folder})
+  if(NOT arg_SHARED)
+    return()
+  endif()
+
+  file(CONFIGURE OUTPUT ${out}/exports.map CONTENT "{ global: lossgen_*; ${prefix}_kernels; local: *; };\n")
+  # The runtime as a whole: the library exports its functions, whether the table uses them or not.
+  add_library(${name} SHARED $<TARGET_OBJECTS:${archive}> $<TARGET_OBJECTS:lossgen::runtime>)
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS ${out}/exports.map)
+  target_link_libraries(${name} PRIVATE ${archive} PUBLIC lossgen::headers)
+  target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${folder}>)
+  target_link_options(${name} PRIVATE LINKER:--version-script=${out}/exports.map
+                      INTERFACE LINKER:--undefined=${prefix}_kernels)
+endfunction()
