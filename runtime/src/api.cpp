@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "error.h"
+#include "gpu/device.h"
 #include "loss.h"
 #include "names.h"
 #include "registry.h"
@@ -96,12 +97,16 @@ lossgen_status check_matrix(const Tensor &t, const Tensor &first) {
   return check_shape(t, first);
 }
 
-lossgen_status unsupported_device(const Tensor &t) {
-  return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is on a device of type %d; this build runs on host memory", t.name,
-              (int)t.device.device_type);
-}
-
 bool on_host(const Tensor &t) { return t.device.device_type == kDLCPU; }
+
+// Everything is checked but the pointers: device calls go on from here.
+lossgen_status run_elsewhere(DeviceOp op, const Tensor &first, DeviceArguments *arguments) {
+  if (first.device.device_type != kDLCUDA)
+    return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is on a device of type %d; expected host (%d) or CUDA (%d)", first.name,
+                (int)first.device.device_type, (int)kDLCPU, (int)kDLCUDA);
+  arguments->device = first.device;
+  return run_on_device(op, *arguments);
+}
 
 // Options of the losses that an op does not have.
 lossgen_status refuse(const char *option, bool given, const char *owner) {
@@ -128,10 +133,18 @@ lossgen_status log_softmax(const DLTensor *first, const DLTensor *second, const 
   if (p.matrix[kIn0].rank == 0)
     return fail(LOSSGEN_BAD_ARGUMENT, "%s is a scalar; it needs a class axis", p.matrix[kIn0].name);
   LOSSGEN_TRY(find_class_axis(o, p.matrix[kIn0].rank, &p.class_axis));
-  if (!on_host(p.matrix[kIn0])) return unsupported_device(p.matrix[kIn0]);
   LOSSGEN_TRY(check_no_self_overlap(p.matrix[kOut]));
   LOSSGEN_TRY(check_no_overlap(p.matrix[kOut], p.matrix[kIn0], true));
   if (backward) LOSSGEN_TRY(check_no_overlap(p.matrix[kOut], p.matrix[kIn1], true));
+  if (!on_host(p.matrix[kIn0])) {
+    DeviceArguments d;
+    d.class_axis = p.class_axis;
+    d.input = first;
+    d.log_probs = second;
+    d.options = &o;
+    d.output = output;
+    return run_elsewhere(backward ? DeviceOp::log_softmax_backward : DeviceOp::log_softmax_forward, p.matrix[kIn0], &d);
+  }
   int target;
   LOSSGEN_TRY(resolve_target(o.target, &target));
   return run_log_softmax(&p, backward, o, target);
@@ -298,11 +311,28 @@ lossgen_status check_overlaps(const LossCall &call) {
   return LOSSGEN_OK;
 }
 
+lossgen_status loss_on_device(const LossArguments &arguments, const LossCall &call) {
+  DeviceArguments d;
+  d.class_axis = call.problem.class_axis;
+  d.input = arguments.logits;
+  d.target = arguments.target;
+  d.options = &call.options;
+  d.saved = arguments.saved;
+  d.extras = arguments.extras;
+  d.loss = arguments.loss;
+  d.output = arguments.grad;
+  const DeviceOp op = arguments.from_log_probs ? (arguments.forward ? DeviceOp::nll_loss_forward : DeviceOp::nll_loss_backward)
+                      : !arguments.backward    ? DeviceOp::cross_entropy_forward
+                      : arguments.forward      ? DeviceOp::cross_entropy_forward_backward
+                                               : DeviceOp::cross_entropy_backward;
+  return run_elsewhere(op, call.problem.matrix[kIn0], &d);
+}
+
 lossgen_status loss(const LossArguments &arguments) {
   LossCall call;
   LOSSGEN_TRY(read_loss_call(arguments, &call));
-  if (!on_host(call.problem.matrix[kIn0])) return unsupported_device(call.problem.matrix[kIn0]);
   LOSSGEN_TRY(check_overlaps(call));
+  if (!on_host(call.problem.matrix[kIn0])) return loss_on_device(arguments, call);
   LOSSGEN_TRY(resolve_target(call.options.target, &call.forced_target));
   return run_loss(&call);
 }

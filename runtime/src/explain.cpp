@@ -1,0 +1,124 @@
+// lossgen_explain: the decisions of a call, as text.
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "names.h"
+#include "parallel.h"
+#include "problem.h"
+#include "registry.h"
+
+namespace lossgen {
+namespace {
+
+// snprintf that keeps counting past the end.
+class Text {
+ public:
+  Text(char *buffer, size_t capacity) : buffer_(buffer), capacity_(capacity) {
+    if (capacity_) buffer_[0] = 0;
+  }
+  __attribute__((format(printf, 2, 3))) void add(const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    const bool room = length_ < capacity_;
+    const int n = vsnprintf(room ? buffer_ + length_ : nullptr, room ? capacity_ - length_ : 0, format, list);
+    va_end(list);
+    if (n > 0) length_ += (size_t)n;
+  }
+  size_t length() const { return length_; }
+
+ private:
+  char *buffer_;
+  size_t capacity_, length_ = 0;
+};
+
+struct OpStages {
+  const char *op;
+  int tensors;  // logit-sized tensors that pass through memory
+  int stages[4];
+};
+constexpr int kEnd = -1;
+constexpr OpStages kOps[] = {
+    {"log_softmax_forward", 2, {LOSSGEN_STAGE_log_softmax_forward, kEnd}},
+    {"log_softmax_backward", 3, {LOSSGEN_STAGE_log_softmax_backward, kEnd}},
+    {"nll_loss_forward", 0, {LOSSGEN_STAGE_nll_loss_forward, kEnd}},
+    {"nll_loss_backward", 1, {LOSSGEN_STAGE_nll_loss_backward, kEnd}},
+    {"cross_entropy_forward", 1, {LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact, kEnd}},
+    {"cross_entropy_backward",
+     2,
+     {LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact, LOSSGEN_STAGE_cross_entropy_backward,
+      kEnd}},
+    {"cross_entropy_forward_backward",
+     2,
+     {LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact, LOSSGEN_STAGE_cross_entropy_backward,
+      kEnd}},
+};
+
+// Why targets newer than the one taken were passed over.
+void explain_newer(int taken, Text *text) {
+  for (int id = taken + 1; id < LOSSGEN_TARGET_COUNT; id++) {
+    if (strcmp(kTargetMachines[id], kTargetMachines[taken]) != 0) continue;
+    const char *lacks = target_lacks(id);
+    text->add("  not %s: %s\n", kTargetNames[id], lacks ? lacks : "no kernel for it is linked, or another was forced");
+  }
+}
+
+lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_options *given, Text *text) {
+  const OpStages *found = nullptr;
+  for (const OpStages &candidate : kOps)
+    if (op && strcmp(candidate.op, op) == 0) found = &candidate;
+  if (!found) {
+    fail(LOSSGEN_BAD_ARGUMENT, "unknown op '%s'; expected", op ? op : "(null)");
+    for (const OpStages &candidate : kOps) fail_more(" %s", candidate.op);
+    return LOSSGEN_BAD_ARGUMENT;
+  }
+  lossgen_options o{};
+  if (given) memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+  Problem p;
+  lossgen_status status = read_tensor("logits", logits, kFloats, &p.matrix[kIn0]);
+  if (status != LOSSGEN_OK) return status;
+  if (p.matrix[kIn0].rank == 0) return fail(LOSSGEN_BAD_ARGUMENT, "logits is a scalar; it needs a class axis");
+  if ((status = find_class_axis(o, p.matrix[kIn0].rank, &p.class_axis)) != LOSSGEN_OK) return status;
+  int target;
+  if ((status = resolve_target(o.target, &target)) != LOSSGEN_OK) return status;
+  canonicalize(&p);
+  const int dtype = dtype_id(p.matrix[kIn0].type);
+
+  text->add("%s: %lld rows of %lld classes, %s, layout %s\n", op, (long long)p.rows, (long long)p.classes,
+            dtype_text(p.matrix[kIn0].type), kLayoutNames[p.layout]);
+  const lossgen_kernel *first = nullptr;
+  for (const int *stage = found->stages; *stage != kEnd; stage++) {
+    const lossgen_kernel *k = find_kernel(*stage, dtype, p.layout, p.classes, target, o.general_kernels_only);
+    if (!k) return explain_missing(*stage, dtype, p.layout, p.classes, target, o.general_kernels_only);
+    if (!first) first = k;
+    const char *when = *stage == LOSSGEN_STAGE_cross_entropy_forward_exact ? " (rows whose reference overflows)" : "";
+    text->add("  kernel %s, schedule %s, back end %s%s\n", k->name, k->schedule, k->backend, when);
+  }
+  if (p.rows && p.classes) {
+    cut_into_blocks(&p, *first);
+    const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();
+    text->add("  %lld blocks of up to %lld rows, summed in %lld chunks, on %d threads\n", (long long)p.blocks,
+              (long long)p.block_rows, (long long)p.chunks, parallel_threads(&o, p.chunks, bytes));
+  }
+  text->add("  target %s%s\n", kTargetNames[first->target],
+            target >= 0 ? ", forced by options.target or LOSSGEN_TARGET" : ", the newest that this machine runs");
+  explain_newer(first->target, text);
+  if (p.layout == LOSSGEN_LAYOUT_strided)
+    text->add("  not rows or planes: neither the classes nor another axis of the logits has stride 1\n");
+  if (!first->classes)
+    text->add("  no kernel for exactly %lld classes is linked; lossgen_add_library(... CLASSES %lld) makes one\n",
+              (long long)p.classes, (long long)p.classes);
+  return LOSSGEN_OK;
+}
+
+}  // namespace
+}  // namespace lossgen
+
+size_t lossgen_explain(const char *op, const DLTensor *logits, const lossgen_options *options, char *buffer,
+                       size_t capacity) {
+  lossgen::ErrorScope scope("explain");
+  if (!buffer) capacity = 0;
+  lossgen::Text text(buffer, capacity);
+  return lossgen::explain(op, logits, options, &text) == LOSSGEN_OK ? text.length() : 0;
+}
