@@ -8,8 +8,15 @@
 #include <vector>
 
 #include "lossgen/kernel_abi.h"
+#include "lossgen/kernel_names.h"
 
 namespace lossgen {
+
+inline bool is_device(lossgen_target_id target) { return std::strcmp(kTargetMachines[target], "cuda") == 0; }
+// Stages over numbers per row, which exist once, for layout "any".
+inline bool is_row_stage(lossgen_stage_id stage) {
+  return stage == LOSSGEN_STAGE_target_classes || stage >= LOSSGEN_STAGE_device_rows;
+}
 
 struct KernelKey {
   lossgen_stage_id stage;
@@ -27,10 +34,11 @@ struct Reduction {
 struct Algorithm {
   std::vector<Halide::Argument> inputs;
   Halide::Var r{"r"}, c{"c"};
+  Halide::Var x{"x"}, o{"o"};  // device planes: r = o * extent of x + x
   std::vector<Halide::Func> row_values;  // f(r): read once per logit or reduction, computed once per row
   std::vector<Reduction> reductions;  // in order; later ones may read earlier ones
   Halide::Func per_row;               // f(r), one value or a Tuple; undefined if the stage has none
-  Halide::Func per_logit;             // f(c, r) for rows, f(r, c) for planes; undefined if the stage has none
+  Halide::Func per_logit;  // f(c, r), planes f(r, c), device planes f(x, c, o); undefined if the stage has none
   Halide::ImageParam streamed;        // the first input read from memory, to prefetch; undefined if there is none
   Halide::Expr class_count;
   lossgen_layout_id layout;
@@ -43,6 +51,7 @@ struct Algorithm {
 
 // The algorithm of key.stage for key.dtype and key.layout. Throws Halide::Error on a key that no stage takes.
 Algorithm build_algorithm(const KernelKey &key);
+Algorithm build_device_algorithm(const KernelKey &key);  // the stages named device_*
 
 // Halide's types behind the argument lists of kernel_abi.h.
 Halide::Type storage_type(lossgen_dtype_id dtype);

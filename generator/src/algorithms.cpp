@@ -1,96 +1,12 @@
 // The algorithms, one function per stage. What they compute is stated in lossgen.h, their arguments in kernel_abi.h.
-#include "numerics.h"
 #include "algorithm.h"
-
-#include <limits>
+#include "builder.h"
+#include "numerics.h"
 
 namespace lossgen {
 using namespace Halide;
 
 namespace {
-
-// Builds the inputs of a stage and hands out expressions over them.
-class Builder {
- public:
-  explicit Builder(const KernelKey &key) : key_(key), acc_(accumulator_type(key.dtype)) { stage_.layout = key.layout; }
-
-  ImageParam matrix(const char *name) {
-    ImageParam p(storage_type(key_.dtype), 2, name);
-    stage_.inputs.push_back(p);
-    if (key_.layout == LOSSGEN_LAYOUT_strided) p.dim(0).set_stride(Expr());
-    if (!stage_.streamed.defined()) {
-      stage_.streamed = p;
-      classes_from(p);
-    }
-    return p;
-  }
-  ImageParam per_row(const char *name, Type type) {
-    ImageParam p(type, 1, name);
-    stage_.inputs.push_back(p);
-    return p;
-  }
-  template <class T>
-  Param<T> scalar(const char *name) {
-    Param<T> p(name);
-    stage_.inputs.push_back(p);
-    return p;
-  }
-  Expr at(const ImageParam &p, const Expr &c) const { return cast(acc_, p(stage_.at(c, r()))); }
-  Expr at(const ImageParam &p, const RDom &k) const { return at(p, Expr(k.x)); }
-
-  RDom over_classes() const { return RDom(0, stage_.class_count, "k"); }
-  Func reduce(const char *name, const RDom &k, const Expr &identity, const Expr &term, bool maximum) {
-    Func f(name);
-    f(r()) = identity;
-    f(r()) = maximum ? max(f(r()), term) : f(r()) + term;
-    stage_.reductions.push_back({f, k});
-    return f;
-  }
-  Func sum(const char *name, const RDom &k, const Expr &term) {
-    return reduce(name, k, Internal::make_zero(acc_), term, false);
-  }
-  // The lowest finite number as identity: -inf may be assumed away. A row of -inf alone then has reference -3e38 and
-  // exp(-inf + 3e38) = 0 everywhere: sum 0, which the epilogue turns into NaN.
-  Func maximum(const char *name, const RDom &k, const Expr &term) {
-    const double lowest = acc_.bits() == 64 ? std::numeric_limits<double>::lowest() : std::numeric_limits<float>::lowest();
-    return reduce(name, k, Internal::make_const(acc_, lowest), term, true);
-  }
-  // A value that every logit of a row needs, computed once per row.
-  Func once_per_row(const char *name, const std::vector<Expr> &values) {
-    Func f(name);
-    if (values.size() == 1) f(r()) = values[0];
-    else f(r()) = Tuple(values);
-    stage_.row_values.push_back(f);
-    return f;
-  }
-
-  void rows(const char *name, const std::vector<Expr> &values) {
-    stage_.per_row = Func(name);
-    if (values.size() == 1) stage_.per_row(r()) = values[0];
-    else stage_.per_row(r()) = Tuple(values);
-  }
-  void logits(const char *name, const Expr &value) {
-    stage_.per_logit = Func(name);
-    stage_.per_logit(stage_.layout == LOSSGEN_LAYOUT_planes ? std::vector<Var>{r(), c()} : std::vector<Var>{c(), r()}) =
-        cast(storage_type(key_.dtype), value);
-    if (stage_.layout == LOSSGEN_LAYOUT_strided) stage_.per_logit.output_buffer().dim(0).set_stride(Expr());
-  }
-  const Var &r() const { return stage_.r; }
-  const Var &c() const { return stage_.c; }
-  Type acc() const { return acc_; }
-  Expr class_count() const { return stage_.class_count; }
-  const Algorithm &stage() const { return stage_; }
-
- private:
-  void classes_from(const ImageParam &p) {
-    stage_.class_count =
-        key_.classes ? Expr((int)key_.classes) : p.dim(key_.layout == LOSSGEN_LAYOUT_planes ? 1 : 0).extent();
-  }
-
-  KernelKey key_;
-  Type acc_;
-  Algorithm stage_;
-};
 
 // A class index that bounds inference and the hardware can trust, whatever cls holds.
 Expr class_of(const Builder &b, const ImageParam &cls) { return clamp(cls(b.r()), 0, b.class_count() - 1); }
@@ -212,7 +128,7 @@ Algorithm build_algorithm(const KernelKey &key) {
     case LOSSGEN_STAGE_cross_entropy_forward:
     case LOSSGEN_STAGE_cross_entropy_forward_exact: return cross_entropy_forward(key);
     case LOSSGEN_STAGE_cross_entropy_backward: return cross_entropy_backward(key);
-    default: throw CompileError("unknown stage");
+    default: return build_device_algorithm(key);
   }
 }
 

@@ -18,10 +18,13 @@ struct Op {
 const std::vector<Op> &ops() {
   static const std::vector<Op> list = {
       {"log_softmax", {LOSSGEN_STAGE_log_softmax_forward, LOSSGEN_STAGE_log_softmax_backward}},
-      {"nll_loss", {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_nll_loss_forward, LOSSGEN_STAGE_nll_loss_backward}},
+      {"nll_loss",
+       {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_nll_loss_forward, LOSSGEN_STAGE_nll_loss_backward,
+        LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums, LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
       {"cross_entropy",
        {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact,
-        LOSSGEN_STAGE_cross_entropy_backward}},
+        LOSSGEN_STAGE_cross_entropy_backward, LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums,
+        LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
   };
   return list;
 }
@@ -46,6 +49,25 @@ std::vector<int> select(const char *what, const std::vector<std::string> &wanted
   for (size_t i = 0; i < known.size(); i++)
     if (wanted.empty() || std::find(wanted.begin(), wanted.end(), known[i]) != wanted.end()) chosen.push_back((int)i);
   return chosen;
+}
+
+// Devices take the exact stage at once: they cannot ask the host for a second try.
+bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
+  return is_device(target) ? stage != LOSSGEN_STAGE_cross_entropy_forward : stage < LOSSGEN_STAGE_device_rows;
+}
+
+// The kernels' layouts on a target for the layouts of a request: see kernel_abi.h for what differs on devices.
+std::vector<lossgen_layout_id> kernel_layouts(lossgen_target_id target, const std::vector<int> &wanted) {
+  std::vector<lossgen_layout_id> layouts;
+  bool planes = false;
+  for (int l : wanted) {
+    const auto layout = (lossgen_layout_id)l;
+    planes |= layout != LOSSGEN_LAYOUT_rows;
+    if (!is_device(target) || layout == LOSSGEN_LAYOUT_rows) layouts.push_back(layout);
+    if (is_device(target) && layout == LOSSGEN_LAYOUT_rows) layouts.push_back(LOSSGEN_LAYOUT_rows4);
+  }
+  if (is_device(target) && planes) layouts.push_back(LOSSGEN_LAYOUT_planes);
+  return layouts;
 }
 
 std::string join_key(const KernelKey &k, const char *separator) {
@@ -128,7 +150,7 @@ KernelKey parse_kernel_name(const std::string &name) {
   const int layout = split == std::string::npos ? -1 : index_of(kLayoutNames, middle.substr(split + 1).c_str());
   if (stage < 0 || target < 0 || dtype < 0 || layout < 0) throw error;
   if (is_target_dtype(dtype) != (stage == LOSSGEN_STAGE_target_classes)) throw error;
-  if ((layout == LOSSGEN_LAYOUT_any) != (stage == LOSSGEN_STAGE_target_classes)) throw error;
+  if ((layout == LOSSGEN_LAYOUT_any) != is_row_stage((lossgen_stage_id)stage)) throw error;
   key.stage = (lossgen_stage_id)stage;
   key.target = (lossgen_target_id)target;
   key.dtype = (lossgen_dtype_id)dtype;
@@ -181,14 +203,21 @@ std::vector<Kernel> expand(const Request &request) {
   for (int t : targets) {
     const auto target = (lossgen_target_id)t;
     for (lossgen_stage_id stage : stages) {
+      if (!has_stage(target, stage)) continue;
       if (stage == LOSSGEN_STAGE_target_classes) {
         for (int dtype = 0; dtype < LOSSGEN_DTYPE_COUNT; dtype++)
           if (is_target_dtype(dtype)) add({stage, (lossgen_dtype_id)dtype, LOSSGEN_LAYOUT_any, target, 0});
         continue;
       }
-      for (int dtype : dtypes)
-        for (int layout : layouts)
-          for (int64_t c : classes) add({stage, (lossgen_dtype_id)dtype, (lossgen_layout_id)layout, target, c});
+      for (int dtype : dtypes) {
+        if (is_row_stage(stage)) {
+          add({stage, (lossgen_dtype_id)dtype, LOSSGEN_LAYOUT_any, target, 0});
+          continue;
+        }
+        for (lossgen_layout_id layout : kernel_layouts(target, layouts))
+          for (int64_t c : classes)
+            if (layout != LOSSGEN_LAYOUT_rows4 || c % 4 == 0) add({stage, (lossgen_dtype_id)dtype, layout, target, c});
+      }
     }
   }
   std::vector<Kernel *> all;

@@ -7,6 +7,11 @@
  *
  * A row is one element of the target. Layouts: "rows", logits[c, r] with stride 1 along the classes; "planes",
  * logits[r, c] with stride 1 along the rows; "strided", logits[c, r] with any strides, slower. Per-row buffers are dense.
+ *
+ * Devices differ in three points. "planes" takes any strides and has a third axis: logits[x, c, o], where r = o * X + x
+ * and X is the extent of x; there is no "strided". Per-row buffers may have any stride, 0 included. "rows4" is rows for
+ * matrices whose class count and row pitch are multiples of 4 elements and whose rows start at multiples of 16 bytes.
+ * The stages named device_* exist for devices only: host code cannot sum what a kernel wrote there.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
 #define LOSSGEN_KERNEL_ABI_H
@@ -38,11 +43,11 @@
   X(u64, 1, 64)            \
   X(i64, 0, 64)
 
-#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any)
+#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any) X(rows4)
 
 /* ---- Stages and their arguments: A(direction, name, dimensions, type) ------------------------------------------
  * direction in | out | scalar; type: logit = the kernel's dtype, acc = f32 (f64 for f64), target = the kernel's dtype,
- * i32, i64. Inputs come first, outputs last.
+ * i32, i64, f64. Inputs come first, outputs last.
  *
  * cls[r]    class of row r, -1 = ignored
  * nll[r]    lse - logits[cls], unweighted, 0 for ignored rows
@@ -79,6 +84,58 @@
   A(in, sum, 1, acc)                           \
   A(out, grad_logits, 2, logit)
 
+/* loss = w * nll; w = weight[cls] * row_weight. Rows out of bounds (cls -2): NaN or, by bad_is_ignored, 0. */
+#define LOSSGEN_ARGS_device_rows(A)                                                   \
+  A(in, nll, 1, acc)                                                                  \
+  A(in, cls, 1, i32)                                                                  \
+  A(in, weight, 1, acc)                                                               \
+  A(in, row_weight, 1, acc)                                                           \
+  A(scalar, weighted, 0, i32)       /* else weight is not read beyond element 0 */    \
+  A(scalar, bad_is_ignored, 0, i32)                                                   \
+  A(out, loss, 1, acc)                                                                \
+  A(out, w, 1, acc)
+/* Sums over blocks of LOSSGEN_DEVICE_BLOCK rows, one element per block */
+#define LOSSGEN_ARGS_device_sums(A) \
+  A(in, loss, 1, acc)               \
+  A(in, w, 1, acc)                  \
+  A(in, cls, 1, i32)                \
+  A(out, losses, 1, f64)            \
+  A(out, weights, 1, f64)           \
+  A(out, kept, 1, f64)              \
+  A(out, bad, 1, f64)
+/* Sums over those blocks. One element each. */
+#define LOSSGEN_ARGS_device_total(A)                                                                   \
+  A(in, losses, 1, f64)                                                                                \
+  A(in, weights, 1, f64)                                                                               \
+  A(in, kept, 1, f64)                                                                                  \
+  A(in, bad, 1, f64)                                                                                   \
+  A(in, saved, 1, acc)                                                                                 \
+  A(in, bad_before, 1, i32)                                                                            \
+  A(scalar, denominator, 0, i32)    /* LOSSGEN_DIVIDE_BY_* */                                          \
+  A(scalar, given, 0, f64)                                                                             \
+  A(scalar, empty_is_zero, 0, i32)  /* a mean over no kept row is 0, not NaN */                        \
+  A(out, total, 1, acc)             /* the loss */                                                     \
+  A(out, total_weight, 1, acc)      /* the divisor; 0 for LOSSGEN_DIVIDE_BY_NOTHING */                 \
+  A(out, divisor, 1, f64)                                                                              \
+  A(out, one, 1, acc)               /* 1 */                                                            \
+  A(out, bad_after, 1, i32)         /* bad_before, or 1 if any row was out of bounds */
+/* scale = w * grad / divisor, 0 for rows that are not kept */
+#define LOSSGEN_ARGS_device_scales(A) \
+  A(in, cls, 1, i32)                  \
+  A(in, w, 1, acc)                    \
+  A(in, grad, 1, acc)                 \
+  A(in, divisor, 1, f64)              \
+  A(out, scale, 1, acc)
+
+#define LOSSGEN_DEVICE_BLOCK 2048
+enum lossgen_divide_by {
+  LOSSGEN_DIVIDE_BY_NOTHING,
+  LOSSGEN_DIVIDE_BY_WEIGHTS,
+  LOSSGEN_DIVIDE_BY_KEPT,
+  LOSSGEN_DIVIDE_BY_GIVEN,
+  LOSSGEN_DIVIDE_BY_SAVED
+};
+
 #define LOSSGEN_STAGES(S)          \
   S(target_classes)                \
   S(log_softmax_forward)           \
@@ -87,7 +144,11 @@
   S(nll_loss_backward)             \
   S(cross_entropy_forward)         \
   S(cross_entropy_forward_exact)   \
-  S(cross_entropy_backward)
+  S(cross_entropy_backward)        \
+  S(device_rows)                   \
+  S(device_sums)                   \
+  S(device_total)                  \
+  S(device_scales)
 
 /* Above this, sum's reciprocal times a gradient could leave the normal range. */
 #define LOSSGEN_SUM_LIMIT 0x1p60

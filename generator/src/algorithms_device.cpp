@@ -1,0 +1,82 @@
+// Stages between and after the kernels over logits that only devices need: there the class weights, the sums over rows
+// and the denominator stay on the device, so that a call neither copies nor waits. Their arguments are stated in
+// kernel_abi.h. Sums are f64 over fixed blocks of rows: equal bits in every run.
+#include "builder.h"
+#include "numerics.h"
+
+namespace lossgen {
+using namespace Halide;
+
+namespace {
+
+Expr f64(double v) { return Internal::make_const(Float(64), v); }
+
+Algorithm device_rows(const KernelKey &key) {
+  Builder b(key);
+  ImageParam nll = b.per_row("nll", b.acc()), cls = b.per_row("cls", Int(32));
+  ImageParam weight = b.per_row("weight", b.acc()), row_weight = b.per_row("row_weight", b.acc());
+  Param<int32_t> weighted = b.scalar<int32_t>("weighted"), bad_is_ignored = b.scalar<int32_t>("bad_is_ignored");
+  Expr y = cls(b.r()), zero = Internal::make_zero(b.acc());
+  Expr w = weight(max(y, 0) * weighted) * row_weight(b.r());
+  Expr unkept = select(y == -2 && bad_is_ignored == 0, not_a_number(b.acc()), zero);
+  b.rows("loss_w", {select(y < 0, unkept, strict_float(w * nll(b.r()))), select(y < 0, zero, w)});
+  return b.stage();
+}
+
+Algorithm device_sums(const KernelKey &key) {
+  Builder b(key);
+  ImageParam loss = b.per_row("loss", b.acc()), w = b.per_row("w", b.acc()), cls = b.per_row("cls", Int(32));
+  RDom k = b.over(LOSSGEN_DEVICE_BLOCK);
+  Expr row = b.r() * LOSSGEN_DEVICE_BLOCK + k.x, last = loss.dim(0).extent() - 1;
+  Expr inside = row <= last, at = min(row, last);
+  auto sum = [&](const char *name, const Expr &term) { return b.sum(name, k, select(inside, term, f64(0)))(b.r()); };
+  b.rows("sums", {sum("losses", cast<double>(loss(at))), sum("weights", cast<double>(w(at))),
+                  sum("kept", select(cls(at) >= 0, f64(1), f64(0))), sum("bad", select(cls(at) == -2, f64(1), f64(0)))});
+  return b.stage();
+}
+
+Algorithm device_total(const KernelKey &key) {
+  Builder b(key);
+  ImageParam losses = b.per_row("losses", Float(64)), weights = b.per_row("weights", Float(64));
+  ImageParam kept = b.per_row("kept", Float(64)), bad = b.per_row("bad", Float(64));
+  ImageParam saved = b.per_row("saved", b.acc()), bad_before = b.per_row("bad_before", Int(32));
+  Param<int32_t> denominator = b.scalar<int32_t>("denominator");
+  Param<double> given = b.scalar<double>("given");
+  Param<int32_t> empty_is_zero = b.scalar<int32_t>("empty_is_zero");
+  RDom k = b.over(losses.dim(0).extent());
+  auto sum = [&](const char *name, const ImageParam &p) { return b.sum(name, k, p(k.x))(b.r()); };
+  Expr loss = sum("loss", losses), w = sum("weight", weights), rows = sum("rows", kept), outside = sum("outside", bad);
+
+  Expr divisor = select(denominator == LOSSGEN_DIVIDE_BY_NOTHING, f64(1), denominator == LOSSGEN_DIVIDE_BY_WEIGHTS, w,
+                        denominator == LOSSGEN_DIVIDE_BY_KEPT, rows, denominator == LOSSGEN_DIVIDE_BY_SAVED,
+                        cast<double>(saved(0)), given);
+  Expr empty = empty_is_zero != 0 && strict_float(rows == f64(0)) && strict_float(outside == f64(0));
+  Expr mean = select(denominator == LOSSGEN_DIVIDE_BY_NOTHING, loss, empty, f64(0), strict_float(loss / divisor));
+  Expr shown = select(denominator == LOSSGEN_DIVIDE_BY_NOTHING, f64(0), divisor);
+  b.rows("total", {cast(b.acc(), mean), cast(b.acc(), shown), divisor, Internal::make_one(b.acc()),
+                   select(strict_float(outside > f64(0)), 1, bad_before(0))});
+  return b.stage();
+}
+
+Algorithm device_scales(const KernelKey &key) {
+  Builder b(key);
+  ImageParam cls = b.per_row("cls", Int(32)), w = b.per_row("w", b.acc()), grad = b.per_row("grad", b.acc());
+  ImageParam divisor = b.per_row("divisor", Float(64));
+  Expr scale = strict_float(cast<double>(grad(b.r())) * cast<double>(w(b.r())) / divisor(0));
+  b.rows("scale", {select(cls(b.r()) < 0, Internal::make_zero(b.acc()), cast(b.acc(), scale))});
+  return b.stage();
+}
+
+}  // namespace
+
+Algorithm build_device_algorithm(const KernelKey &key) {
+  switch (key.stage) {
+    case LOSSGEN_STAGE_device_rows: return device_rows(key);
+    case LOSSGEN_STAGE_device_sums: return device_sums(key);
+    case LOSSGEN_STAGE_device_total: return device_total(key);
+    case LOSSGEN_STAGE_device_scales: return device_scales(key);
+    default: throw CompileError("unknown stage");
+  }
+}
+
+}  // namespace lossgen
