@@ -48,6 +48,10 @@ lossgen_status check_options(const lossgen_options &o) {
   if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1))
     return fail(LOSSGEN_BAD_ARGUMENT, "label_smoothing is %g, expected a number in [0, 1]", o.label_smoothing);
   if (!isfinite(o.z_loss)) return fail(LOSSGEN_BAD_ARGUMENT, "z_loss is %g, expected a finite number", o.z_loss);
+  if (o.denominator == LOSSGEN_DENOMINATOR_GIVEN && !isfinite(o.denominator_value))
+    return fail(LOSSGEN_BAD_ARGUMENT, "denominator_value is %g, expected a finite number", o.denominator_value);
+  if (!o.allocate != !o.release)
+    return fail(LOSSGEN_BAD_ARGUMENT, "allocate and release come together, %s is NULL", o.allocate ? "release" : "allocate");
   if (o.threads < 0) return fail(LOSSGEN_BAD_ARGUMENT, "threads is %d, expected 0 (all) or more", (int)o.threads);
   return LOSSGEN_OK;
 }
@@ -121,6 +125,8 @@ lossgen_status log_softmax(const DLTensor *first, const DLTensor *second, const 
   LOSSGEN_TRY(check_options(o));
   LOSSGEN_TRY(refuse("weight", o.weight, "nll_loss and cross_entropy"));
   LOSSGEN_TRY(refuse("row_weight", o.row_weight, "nll_loss and cross_entropy"));
+  LOSSGEN_TRY(refuse("grad_loss", o.grad_loss, "nll_loss and cross_entropy"));
+  LOSSGEN_TRY(refuse("reduction", o.reduction != LOSSGEN_REDUCTION_MEAN, "nll_loss and cross_entropy"));
   LOSSGEN_TRY(refuse("label_smoothing", o.label_smoothing != 0, "cross_entropy"));
   LOSSGEN_TRY(refuse("z_loss", o.z_loss != 0, "cross_entropy"));
   LOSSGEN_TRY(read_tensor(backward ? "grad" : "logits", first, kFloats, &p.matrix[kIn0]));

@@ -142,8 +142,10 @@ void shapes(Corpus &c) {
         (p.*a).reshape({3});
       });
     } else if (role.argument == &Problem::logits && role.op != Op::log_softmax_backward) {
-      c.add(role.op, name + "_rank_0", LOSSGEN_BAD_ARGUMENT, {role.name, "scalar"},
-            [a](Problem &p) { (p.*a).reshape({}); });
+      c.add(role.op, name + "_rank_0", LOSSGEN_BAD_ARGUMENT, {role.name, "scalar"}, [](Problem &p) {
+        p.logits.reshape({});
+        p.out.reshape({});
+      });
       c.add(role.op, name + "_too_large", LOSSGEN_BAD_ARGUMENT, {role.name, "more elements than fit"}, [role](Problem &p) {
         (p.*role.argument).reshape({int64_t{1} << 62, 3});
         p.out.reshape({int64_t{1} << 62, 3});
