@@ -83,12 +83,19 @@ std::string table_source(const std::string &library, const std::vector<const Ker
       << ", LOSSGEN_DTYPE_" << kDtypeNames[k->key.dtype] << ", LOSSGEN_LAYOUT_" << kLayoutNames[k->key.layout]
       << ", LOSSGEN_TARGET_" << kTargetIdentifiers[k->key.target] << ", " << k->key.classes << ", "
       << k->params.block_bytes << ", " << k->params.vector << ", \"" << schedule_id(k->params) << "\", \"halide\"},\n";
-  s << "};\n\n}  // namespace\n\nextern \"C\" {\n\nextern const lossgen_kernel_table " << library << "_kernels;\n"
-    << "const lossgen_kernel_table " << library << "_kernels = {LOSSGEN_KERNEL_ABI, sizeof kernels / sizeof kernels[0], \""
-    << library << "\", kernels};\n\n"
-    << "__attribute__((constructor)) static void register_on_load() { LOSSGEN_REGISTER(&" << library << "_kernels); }\n"
-    << "__attribute__((destructor)) static void unregister_on_unload() { LOSSGEN_UNREGISTER(&" << library
-    << "_kernels); }\n\n}  // extern \"C\"\n";
+  // The numbers are spelled out: with headers or a runtime of another ABI the build must fail, and say why.
+  const std::string abi = std::to_string(LOSSGEN_KERNEL_ABI), table = library + "_kernels";
+  s << "};\n\n}  // namespace\n\nstatic_assert(LOSSGEN_KERNEL_ABI == " << abi
+    << ", \"generated for lossgen kernel ABI " << abi << ": emit these kernels again with this version's generator\");\n\n"
+    << "extern \"C\" {\n\nvoid lossgen_register_kernels_abi_" << abi << "(const lossgen_kernel_table *table);\n"
+    << "void lossgen_unregister_kernels_abi_" << abi << "(const lossgen_kernel_table *table);\n"
+    << "extern const lossgen_kernel_table " << table << ";\n"
+    << "const lossgen_kernel_table " << table << " = {" << abi << ", sizeof kernels / sizeof kernels[0], \"" << library
+    << "\", kernels};\n\n"
+    << "__attribute__((constructor)) static void register_on_load() { lossgen_register_kernels_abi_" << abi << "(&"
+    << table << "); }\n"
+    << "__attribute__((destructor)) static void unregister_on_unload() { lossgen_unregister_kernels_abi_" << abi << "(&"
+    << table << "); }\n\n}  // extern \"C\"\n";
   return s.str();
 }
 
