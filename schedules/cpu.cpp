@@ -9,23 +9,23 @@ namespace {
 
 void keep_on_stack(Func &f, LoopLevel level) { f.compute_at(level).store_in(MemoryType::Stack); }
 
-// Vectors along the classes of a row. Partial results per lane (rfactor), so that the loop over the classes carries
-// unroll * vector independent sums, merged once per row.
+// Vectors along the classes of a row, in the algorithm's Lanes.
 void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, LoopLevel level) {
-  const int width = p.vector * p.unroll;
-  RVar k = reduction.func.rvars(0)[0], ko("ko"), ki("ki");
-  Var lane("lane"), group("group");
-  Func f = reduction.func;
-  f.update().split(k, ko, ki, width, TailStrategy::GuardWithIf);
-  Func lanes = f.update().rfactor(ki, lane);
+  Var l("l"), group("group");
+  Func f = reduction.func, whole = reduction.whole, lanes = reduction.lanes;
+  const RVar j = f.rvars(0)[0], k = whole.rvars(0)[0], t = lanes.rvars(0)[0];
   keep_on_stack(f, level);
-  f.update().reorder(ki, s.r).atomic().vectorize(ki);
+  f.update().reorder(j, s.r).atomic().vectorize(j);
   keep_on_stack(lanes, LoopLevel(f, s.r));
-  lanes.split(lane, group, lane, p.vector).vectorize(lane).unroll(group);
-  lanes.update().split(lane, group, lane, p.vector).reorder(lane, group, ko).vectorize(lane).unroll(group);
-  // At the unrolled loop one prefetch goes out per vector; at ko Halide would touch one cache line in four.
+  const Var lane = lanes.args()[0];
+  lanes.bound_extent(lane, p.vector).vectorize(lane);
+  lanes.update().reorder(lane, t).vectorize(lane);
+  keep_on_stack(whole, LoopLevel(f, s.r));
+  whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
+  whole.update().split(lane, group, l, p.vector).reorder(l, group, k).vectorize(l).unroll(group);
+  // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
   if (p.prefetch && s.streamed.defined())
-    lanes.update().prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+    whole.update().prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
 }
 
 void schedule_rows(Algorithm &s, const Params &p) {

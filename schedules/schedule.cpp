@@ -74,6 +74,11 @@ Target halide_target(lossgen_target_id target, const std::string &host) {
   }
 }
 
+Lanes lanes_of(const KernelKey &key, const Params &params) {
+  if (is_device(key.target) || key.layout == LOSSGEN_LAYOUT_planes) return {};
+  return {params.vector, params.unroll};
+}
+
 void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params) {
   if (key.target == LOSSGEN_TARGET_cuda_sm80) schedule_gpu(algorithm, key, params);
   else schedule_cpu(algorithm, params);

@@ -27,6 +27,9 @@ std::string schedule_id(const Params &params);
 // Built-in parameters, the base that files override.
 Params default_params(const KernelKey &key);
 
+// How the kernel's sums over the classes are cut.
+Lanes lanes_of(const KernelKey &key, const Params &params);
+
 // Applies the family's schedule to a stage. Throws std::invalid_argument on parameters the family cannot take.
 void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params);
 

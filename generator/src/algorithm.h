@@ -26,9 +26,16 @@ struct KernelKey {
   int64_t classes = 0;  // 0: any
 };
 
+// How a sum over the classes is cut for vectors that run along them: it belongs to the algorithm, because it decides
+// the order of the additions. No lanes: one sum from the first class to the last (or what a schedule makes of it).
+struct Lanes {
+  int vector = 0, unroll = 1;
+};
+
 struct Reduction {
   Halide::Func func;  // f(r) = identity; f(r) = combine(f(r), term(c, r))
   Halide::RDom classes;
+  Halide::Func whole, lanes;  // with Lanes: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
 };
 
 struct Algorithm {
@@ -50,7 +57,7 @@ struct Algorithm {
 };
 
 // The algorithm of key.stage for key.dtype and key.layout. Throws Halide::Error on a key that no stage takes.
-Algorithm build_algorithm(const KernelKey &key);
+Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes = {});
 Algorithm build_device_algorithm(const KernelKey &key);  // the stages named device_*
 
 // Halide's types behind the argument lists of kernel_abi.h.

@@ -1,5 +1,6 @@
 // Builds the inputs of a stage and hands out expressions over them, for algorithms.cpp and algorithms_device.cpp.
 #pragma once
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -13,8 +14,9 @@ inline Halide::Expr in_fours(const Halide::Expr &e) { return (e / 4) * 4; }
 
 class Builder {
  public:
-  explicit Builder(const KernelKey &key)
+  explicit Builder(const KernelKey &key, const Lanes &lanes = {})
       : key_(key),
+        lanes_(lanes),
         acc_(accumulator_type(key.dtype)),
         device_(is_device(key.target)),
         three_axes_(device_ && key.layout == LOSSGEN_LAYOUT_planes) {
@@ -36,6 +38,7 @@ class Builder {
     Halide::ImageParam p(type, 1, name);
     stage_.inputs.push_back(p);
     if (device_) p.dim(0).set_min(0).set_stride(Halide::Expr());
+    last_per_row_ = p;
     return p;
   }
   template <class T>
@@ -49,27 +52,31 @@ class Builder {
     const Halide::Expr x = p.dim(0).extent();
     return cast(acc_, p(r() % x, c, r() / x));
   }
-  Halide::Expr at(const Halide::ImageParam &p, const Halide::RDom &k) const { return at(p, Halide::Expr(k.x)); }
+
+  // Over the classes of row r, term(c): one sum, or one per lane of a vector (see Lanes).
+  using Term = std::function<Halide::Expr(const Halide::Expr &c)>;
+  Halide::Func sum_of_classes(const char *name, const Term &term) {
+    return over_classes(name, Halide::Internal::make_zero(acc_), term, false);
+  }
+  // The lowest finite number as identity: -inf may be assumed away. A row of -inf alone then has reference -3e38 and
+  // exp(-inf + 3e38) = 0 everywhere: sum 0, which the epilogue turns into NaN.
+  Halide::Func max_of_classes(const char *name, const Term &term) {
+    const double lowest =
+        acc_.bits() == 64 ? std::numeric_limits<double>::lowest() : std::numeric_limits<float>::lowest();
+    return over_classes(name, Halide::Internal::make_const(acc_, lowest), term, true);
+  }
 
   Halide::RDom over(const Halide::Expr &count) const { return Halide::RDom(0, count, "k"); }
-  Halide::RDom over_classes() const { return over(stage_.class_count); }
   Halide::Func reduce(const char *name, const Halide::RDom &k, const Halide::Expr &identity, const Halide::Expr &term,
                       bool maximum) {
     Halide::Func f(name);
     f(r()) = identity;
-    f(r()) = maximum ? max(f(r()), term) : f(r()) + term;
-    stage_.reductions.push_back({f, k});
+    f(r()) = combine(f(r()), term, maximum);
+    stage_.reductions.push_back({f, k, {}, {}});
     return f;
   }
   Halide::Func sum(const char *name, const Halide::RDom &k, const Halide::Expr &term) {
     return reduce(name, k, Halide::Internal::make_zero(term.type()), term, false);
-  }
-  // The lowest finite number as identity: -inf may be assumed away. A row of -inf alone then has reference -3e38 and
-  // exp(-inf + 3e38) = 0 everywhere: sum 0, which the epilogue turns into NaN.
-  Halide::Func maximum(const char *name, const Halide::RDom &k, const Halide::Expr &term) {
-    const double lowest =
-        acc_.bits() == 64 ? std::numeric_limits<double>::lowest() : std::numeric_limits<float>::lowest();
-    return reduce(name, k, Halide::Internal::make_const(acc_, lowest), term, true);
   }
   // A value that every logit of a row needs, computed once per row.
   Halide::Func once_per_row(const char *name, const std::vector<Halide::Expr> &values) {
@@ -85,8 +92,8 @@ class Builder {
     if (values.size() == 1) stage_.per_row(r()) = values[0];
     else stage_.per_row(r()) = Halide::Tuple(values);
     if (!device_) return;
-    for (Halide::OutputImageParam &p : stage_.per_row.output_buffers())
-      p.dim(0).set_min(0).set_stride(Halide::Expr());
+    stage_.per_row.output_buffers()[0].dim(0).set_min(0);
+    for (Halide::OutputImageParam &p : stage_.per_row.output_buffers()) p.dim(0).set_stride(Halide::Expr());
   }
   void logits(const char *name, const Halide::Expr &value) {
     if (three_axes_) {
@@ -94,8 +101,8 @@ class Builder {
       Halide::Func flat(std::string(name) + "_flat");
       flat(r(), c()) = cast(storage_type(key_.dtype), value);
       stage_.per_logit = Halide::Func(name);
-      Halide::Expr x_extent = Halide::Internal::Variable::make(Halide::Int(32), std::string(name) + ".extent.0");
-      stage_.per_logit(stage_.x, c(), stage_.o) = flat(stage_.o * x_extent + stage_.x, c());
+      const Halide::ImageParam &shape = stage_.streamed.defined() ? stage_.streamed : last_per_row_;
+      stage_.per_logit(stage_.x, c(), stage_.o) = flat(stage_.o * shape.dim(0).extent() + stage_.x, c());
     } else {
       stage_.per_logit = Halide::Func(name);
       stage_.per_logit(stage_.layout == LOSSGEN_LAYOUT_planes ? std::vector<Halide::Var>{r(), c()}
@@ -109,9 +116,44 @@ class Builder {
   const Halide::Var &c() const { return stage_.c; }
   Halide::Type acc() const { return acc_; }
   Halide::Expr class_count() const { return stage_.class_count; }
+  const KernelKey &key() const { return key_; }
   const Algorithm &stage() const { return stage_; }
 
  private:
+  static Halide::Expr combine(const Halide::Expr &a, const Halide::Expr &b, bool maximum) {
+    return maximum ? max(a, b) : a + b;
+  }
+
+  Halide::Func over_classes(const char *name, const Halide::Expr &identity, const Term &term, bool maximum) {
+    const Halide::Expr count = stage_.class_count;
+    if (!lanes_.vector) {
+      Halide::RDom k = over(count);
+      return reduce(name, k, identity, term(k.x), maximum);
+    }
+    // Whole steps of vector * unroll classes, each lane its own result; then vector by vector, the last one masked;
+    // then across the lanes. The whole steps carry no condition: one would also guard, and so suppress, the prefetch
+    // beyond the row's end.
+    const int vector = lanes_.vector, step = vector * lanes_.unroll;
+    Halide::Var l("l");
+    Halide::Func whole(std::string(name) + "_whole"), lanes(std::string(name) + "_lanes"), f(name);
+    Halide::RDom k(0, count / step, "k");
+    whole(l, r()) = identity;
+    whole(l, r()) = combine(whole(l, r()), term(k.x * step + l), maximum);
+    Halide::Expr folded = whole(l, r());
+    for (int u = 1; u < lanes_.unroll; u++) folded = combine(folded, whole(l + u * vector, r()), maximum);
+    lanes(l, r()) = folded;
+    const Halide::Expr done = (count / step) * step;
+    Halide::RDom t(0, (count - done + vector - 1) / vector, "t");
+    const Halide::Expr c = done + t.x * vector + l;
+    t.where(c < count);
+    lanes(l, r()) = combine(lanes(l, r()), term(c), maximum);
+    Halide::RDom j(0, vector, "j");
+    f(r()) = identity;
+    f(r()) = combine(f(r()), lanes(j, r()), maximum);
+    stage_.reductions.push_back({f, k, whole, lanes});
+    return f;
+  }
+
   void classes_from(const Halide::ImageParam &p) {
     stage_.class_count =
         key_.classes ? Halide::Expr((int)key_.classes) : p.dim(key_.layout == LOSSGEN_LAYOUT_planes ? 1 : 0).extent();
@@ -130,8 +172,10 @@ class Builder {
   }
 
   KernelKey key_;
+  Lanes lanes_;
   Halide::Type acc_;
   bool device_, three_axes_;
+  Halide::ImageParam last_per_row_;
   Algorithm stage_;
 };
 

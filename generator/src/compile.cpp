@@ -65,7 +65,7 @@ void check_arguments(const Algorithm &algorithm, const Pipeline &pipeline, const
 }  // namespace
 
 void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::string> &outputs) {
-  Algorithm algorithm = build_algorithm(kernel.key);
+  Algorithm algorithm = build_algorithm(kernel.key, lanes_of(kernel.key, kernel.params));
   apply_schedule(algorithm, kernel.key, kernel.params);
   std::vector<Func> funcs;
   if (algorithm.per_row.defined()) funcs.push_back(algorithm.per_row);
