@@ -21,6 +21,7 @@
 
 #include "cpu.h"
 #include "error.h"
+#include "gpu/device.h"
 #include "names.h"
 #include "text.h"
 
@@ -121,8 +122,7 @@ const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t clas
 }
 
 const char *target_lacks(int target) {
-  if (strcmp(target_machine(target), "cuda") == 0) return "no driver: this runtime has no CUDA host side";
-  return cpu_lacks(target);
+  return strcmp(target_machine(target), "cuda") == 0 ? device_lacks() : cpu_lacks(target);
 }
 
 namespace {
@@ -184,6 +184,7 @@ lossgen_status explain(const Request &request, const Findings &found) {
       .add("%s %s", dtype_name(request.dtype),
            request.stage == LOSSGEN_STAGE_target_classes ? "targets"
            : request.layout == LOSSGEN_LAYOUT_any        ? "logits"
+           : request.layout == LOSSGEN_LAYOUT_strided    ? "strided logits"
                                                          : layout_name(request.layout));
   char buffer[512];
   Text text(buffer, sizeof(buffer));
@@ -217,14 +218,15 @@ lossgen_status explain(const Request &request, const Findings &found) {
     add_targets(text, found.targets, false);
     text.add("; add TARGETS %s to lossgen_add_library", name);
   } else {
-    bool for_hosts = false;
-    for (int id = 0; id < LOSSGEN_TARGET_COUNT; ++id) for_hosts |= (found.targets >> id & 1) && is_host_target(id);
+    uint32_t for_hosts = 0;
+    for (int id = 0; id < LOSSGEN_TARGET_COUNT; ++id) for_hosts |= is_host_target(id) ? found.targets & 1u << id : 0;
     text.add("%s of %s is in this build for ", stage_name(request.stage), what);
-    add_targets(text, found.targets, for_hosts);
-    if (for_hosts) {
+    if (for_hosts != 0) {
       status = LOSSGEN_UNSUPPORTED_HARDWARE;
+      add_targets(text, for_hosts, true);
       text.add(" only");
     } else {
+      add_targets(text, found.targets, false);
       text.add(" only, the tensors are on the host; add a CPU target to TARGETS of lossgen_add_library");
     }
   }
@@ -236,9 +238,12 @@ lossgen_status explain(const Request &request, const Findings &found) {
 lossgen_status explain_missing(int stage, int dtype, int layout, int64_t classes, int target, bool general_only) {
   const Request request = {stage, dtype, layout, target, classes, general_only};
   Findings found;
-  Locked locked;  // the names of rejected libraries are read too
-  for_each_kernel([&](const lossgen_kernel &k) { found.add(k, request); });
-  const lossgen_status status = explain(request, found);
+  {
+    Locked locked;
+    for_each_kernel([&](const lossgen_kernel &k) { found.add(k, request); });
+  }
+  const lossgen_status status = explain(request, found);  // may load a driver: not under the mutex
+  Locked locked;
   for (uint32_t i = 0; i < rejected_count; ++i) {
     fail_more(" (kernels of library %s are left out: kernel ABI %u, this runtime has %u)",
               rejected[i]->library != nullptr ? rejected[i]->library : "?", rejected[i]->abi, LOSSGEN_KERNEL_ABI);
@@ -350,6 +355,7 @@ void lossgen_list_kernels(int (*visit)(void *user, const lossgen_kernel_info *in
   uint32_t t = 0, k = 0;
   for (;;) {
     lossgen_kernel_info info = LOSSGEN_SIZED(lossgen_kernel_info);
+    int target;
     {
       Locked locked;
       while (t < table_count && k >= tables[t]->count) {
@@ -367,8 +373,9 @@ void lossgen_list_kernels(int (*visit)(void *user, const lossgen_kernel_info *in
       info.schedule = kernel.schedule;
       info.backend = kernel.backend;
       info.library = tables[t]->library;
-      info.usable = target_lacks(kernel.target) == nullptr;
+      target = kernel.target;
     }
+    info.usable = target_lacks(target) == nullptr;
     if (visit(user, &info) != 0) return;
   }
 }

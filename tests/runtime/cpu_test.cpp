@@ -112,7 +112,7 @@ TEST(Names, RoundTrip) {
   EXPECT_STREQ(stage_name(LOSSGEN_STAGE_COUNT), "?");
   EXPECT_EQ(dtype_id(lossgen_dtype(kDLFloat, 32)), LOSSGEN_DTYPE_f32);
   EXPECT_EQ(dtype_id(lossgen_dtype(kDLInt, 64)), LOSSGEN_DTYPE_i64);
-  EXPECT_EQ(dtype_id(lossgen_dtype(kDLUInt, 32)), -1);
+  EXPECT_EQ(dtype_id(lossgen_dtype(kDLInt, 7)), -1);
   EXPECT_STREQ(dtype_text(lossgen_dtype(kDLBfloat, 16)), "bf16");
   EXPECT_STREQ(dtype_text(lossgen_dtype(kDLUInt, 8)), "u8");
   EXPECT_STREQ(dtype_text(lossgen_dtype(kDLInt, 7)), "an unknown type");

@@ -159,7 +159,9 @@ TEST_F(RegistryTest, NewestUsableTargetWins) {
   kernels.push_back(kernel("c21 for the baseline", kBaseline, 21));
   Library library(kernels);
   EXPECT_EQ(found(10), target_name(newest));
-  if (newest != kBaseline) EXPECT_EQ(found(21), target_name(newest)) << "the target comes first";
+  if (newest != kBaseline) {
+    EXPECT_EQ(found(21), target_name(newest)) << "the target comes first";
+  }
   for (int id = 0; id < LOSSGEN_TARGET_COUNT; ++id) EXPECT_EQ(found(10, kRows, id), target_name(id));
 }
 
