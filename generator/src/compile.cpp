@@ -2,10 +2,13 @@
 
 #include <elf.h>
 
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
 #include <vector>
+
+#include "prefetch_hint.h"
 
 namespace lossgen {
 using namespace Halide;
@@ -72,8 +75,18 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   if (algorithm.per_logit.defined()) funcs.push_back(algorithm.per_logit);
   Pipeline pipeline(funcs);
   check_arguments(algorithm, pipeline, kernel.key);
-  pipeline.compile_to(outputs, algorithm.inputs, kernel.symbol, halide_target(kernel.key.target, kernel.host));
+
+  const bool x86 = !is_device(kernel.key.target) && kernel.key.target != LOSSGEN_TARGET_arm64;
   const auto object = outputs.find(OutputFileType::object);
+  std::map<OutputFileType, std::string> all = outputs;
+  if (x86 && object != outputs.end()) all.emplace(OutputFileType::assembly, object->second + ".s");
+  pipeline.compile_to(all, algorithm.inputs, kernel.symbol, halide_target(kernel.key.target, kernel.host));
+  if (x86) {
+    const auto assembly = all.find(OutputFileType::assembly);
+    if (object != outputs.end()) prefetch_into_all_caches(object->second, assembly->second);
+    if (!outputs.count(OutputFileType::assembly) && object != outputs.end()) std::remove(assembly->second.c_str());
+    else if (assembly != all.end()) prefetch_into_all_caches_text(assembly->second);
+  }
   if (object != outputs.end()) hide_symbols(object->second);
 }
 
