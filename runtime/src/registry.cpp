@@ -85,8 +85,10 @@ const lossgen_kernel *search(const Request &request) {
   return best;
 }
 
-// Direct-mapped; a call asks about five questions. Plain data: see error.cpp.
-constexpr int kAnswerBits = 6;
+// A call asks about five questions, a program perhaps twenty: sets of four make it unlikely that they drive each other
+// out, which would cost a search per call. Plain data: see error.cpp.
+constexpr int kSetBits = 4;
+constexpr int kWays = 4;
 struct Answer {
   uint64_t question;  // 0 = empty
   int64_t classes;
@@ -94,9 +96,16 @@ struct Answer {
 };
 struct Answers {
   uint64_t generation;
-  Answer slots[1 << kAnswerBits];
+  uint32_t oldest;  // which of a full set goes next
+  Answer sets[1 << kSetBits][kWays];
 };
 thread_local Answers answers;
+
+uint64_t hash(uint64_t question, int64_t classes) {
+  uint64_t h = (question ^ static_cast<uint64_t>(classes) << 20) * 0x9e3779b97f4a7c15u;
+  h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
+  return h >> (64 - kSetBits);
+}
 
 }  // namespace
 
@@ -104,21 +113,20 @@ const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t clas
   const uint64_t question = uint64_t{1} << 40 | static_cast<uint64_t>(stage & 0xff) << 32 |
                             static_cast<uint64_t>(dtype & 0xff) << 24 | static_cast<uint64_t>(layout & 0xff) << 16 |
                             static_cast<uint64_t>(target & 0xff) << 8 | static_cast<uint64_t>(general_only);
-  const uint64_t hash = (question ^ static_cast<uint64_t>(classes) << 20) * 0x9e3779b97f4a7c15u;
   const uint64_t now = generation.load(std::memory_order_acquire);
   Answers &mine = answers;
   if (mine.generation != now) {
     memset(&mine, 0, sizeof(mine));
     mine.generation = now;
   }
-  Answer &answer = mine.slots[hash >> (64 - kAnswerBits)];
-  if (answer.question != question || answer.classes != classes) {
-    Locked locked;
-    answer.kernel = search({stage, dtype, layout, target, classes, general_only});
-    answer.question = question;
-    answer.classes = classes;
+  Answer(&set)[kWays] = mine.sets[hash(question, classes)];
+  for (const Answer &answer : set) {
+    if (answer.question == question && answer.classes == classes) return answer.kernel;
   }
-  return answer.kernel;
+  Locked locked;
+  const lossgen_kernel *kernel = search({stage, dtype, layout, target, classes, general_only});
+  set[mine.oldest++ % kWays] = {question, classes, kernel};
+  return kernel;
 }
 
 const char *target_lacks(int target) {
