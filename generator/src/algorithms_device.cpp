@@ -17,7 +17,7 @@ Algorithm device_rows(const KernelKey &key) {
   ImageParam weight = b.per_row("weight", b.acc()), row_weight = b.per_row("row_weight", b.acc());
   Param<int32_t> weighted = b.scalar<int32_t>("weighted"), bad_is_ignored = b.scalar<int32_t>("bad_is_ignored");
   Expr y = cls(b.r()), zero = Internal::make_zero(b.acc());
-  Expr w = weight(max(y, 0) * weighted) * row_weight(b.r());
+  Expr w = weight(clamp(y * weighted, 0, weight.dim(0).extent() - 1)) * row_weight(b.r());
   Expr unkept = select(y == -2 && bad_is_ignored == 0, not_a_number(b.acc()), zero);
   b.rows("loss_w", {select(y < 0, unkept, strict_float(w * nll(b.r()))), select(y < 0, zero, w)});
   return b.stage();

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "device.h"
 #include "prefetch_hint.h"
 
 namespace lossgen {
@@ -88,6 +89,7 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
     else if (assembly != all.end()) prefetch_into_all_caches_text(assembly->second);
   }
   if (object != outputs.end()) hide_symbols(object->second);
+  if (object != outputs.end() && is_device(kernel.key.target)) rename_runtime_symbols(object->second);
 }
 
 void hide_symbols(const std::string &path) {

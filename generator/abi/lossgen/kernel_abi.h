@@ -9,9 +9,10 @@
  * logits[r, c] with stride 1 along the rows; "strided", logits[c, r] with any strides, slower. Per-row buffers are dense.
  *
  * Devices differ in three points. "planes" takes any strides and has a third axis: logits[x, c, o], where r = o * X + x
- * and X is the extent of x; there is no "strided". Per-row buffers may have any stride, 0 included. "rows4" is rows for
- * matrices whose class count and row pitch are multiples of 4 elements and whose rows start at multiples of 16 bytes.
- * The stages named device_* exist for devices only: host code cannot sum what a kernel wrote there.
+ * and X is the extent of x (nll_loss_backward, with no matrix to read, takes X from the extent of d); there is no
+ * "strided". Per-row buffers may have any stride, 0 included. "rows4" is rows for matrices whose class count and row
+ * pitch are multiples of 4 elements and whose rows start at multiples of 16 bytes. The stages named device_* exist for
+ * devices only: host code cannot sum what a kernel wrote there.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
 #define LOSSGEN_KERNEL_ABI_H
@@ -34,6 +35,9 @@
 /* ---- Data types of the tensor a kernel is named after: X(identifier, DLPack code, bits) ------------------------ */
 #define LOSSGEN_DTYPES(X) \
   X(f32, 2, 32)            \
+  X(f64, 2, 64)            \
+  X(f16, 2, 16)            \
+  X(bf16, 4, 16)           \
   X(u8, 1, 8)              \
   X(i8, 0, 8)              \
   X(u16, 1, 16)            \
@@ -83,6 +87,30 @@
   A(in, ref, 1, acc)                           \
   A(in, sum, 1, acc)                           \
   A(out, grad_logits, 2, logit)
+
+/* Label smoothing: reference as in the exact stage; dot = sum over c of weight[c] * (logits[c] - ref) */
+#define LOSSGEN_ARGS_cross_entropy_forward_general(A) \
+  A(in, logits, 2, logit)                             \
+  A(in, cls, 1, i32)                                  \
+  A(in, weight, 1, acc)                               \
+  A(out, nll, 1, acc)                                 \
+  A(out, lse, 1, acc)                                 \
+  A(out, ref, 1, acc)                                 \
+  A(out, sum, 1, acc)                                 \
+  A(out, dot, 1, acc)
+/* grad[c] = a * softmax[c] - b * weight[c] - d * (c == cls) */
+#define LOSSGEN_ARGS_cross_entropy_backward_general(A) \
+  A(in, logits, 2, logit)                              \
+  A(in, cls, 1, i32)                                   \
+  A(in, weight, 1, acc)                                \
+  A(in, a, 1, acc)                                     \
+  A(in, b, 1, acc)                                     \
+  A(in, d, 1, acc)                                     \
+  A(in, ref, 1, acc)                                   \
+  A(in, sum, 1, acc)                                   \
+  A(out, grad_logits, 2, logit)
+/* argmax = first class with the largest logit (first NaN if there is one); entropy = -sum softmax log softmax */
+#define LOSSGEN_ARGS_row_stats(A) A(in, logits, 2, logit) A(out, argmax, 1, i32) A(out, entropy, 1, acc)
 
 /* loss = w * nll; w = weight[cls] * row_weight. Rows out of bounds (cls -2): NaN or, by bad_is_ignored, 0. */
 #define LOSSGEN_ARGS_device_rows(A)                                                   \
