@@ -6,7 +6,7 @@ import platform
 import lit.formats
 
 config.name = "lossgen-mlir"
-config.test_format = lit.formats.ShTest(True)
+config.test_format = lit.formats.ShTest()
 config.suffixes = [".mlir", ".test"]
 config.excludes = ["Inputs", "frontends", "invalid-corpus"]
 config.test_source_root = os.path.dirname(__file__)
