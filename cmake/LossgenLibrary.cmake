@@ -166,6 +166,7 @@ function(lossgen_add_library name)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS ${out}/exports.map)
   target_link_libraries(${name} PRIVATE ${archive} PUBLIC lossgen::headers)
   target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${folder}>)
-  target_link_options(${name} PRIVATE LINKER:--version-script=${out}/exports.map
-                      INTERFACE LINKER:--undefined=${prefix}_kernels)
+  # A linker that is told --as-needed (the default of some distributions) would drop a library of which only the
+  # constructor is wanted.
+  target_link_options(${name} PRIVATE LINKER:--version-script=${out}/exports.map INTERFACE LINKER:--no-as-needed)
 endfunction()

@@ -16,7 +16,8 @@ add_library(lossgen::shared ALIAS lossgen_shared)
 set_target_properties(lossgen_shared PROPERTIES OUTPUT_NAME lossgen VERSION ${PROJECT_VERSION} SOVERSION ${LOSSGEN_ABI}
                       LINKER_LANGUAGE CXX LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
 target_link_libraries(lossgen_shared PRIVATE lossgen_kernels INTERFACE lossgen_headers)
-target_link_options(lossgen_shared PRIVATE LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+target_link_options(lossgen_shared PRIVATE LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map
+                    INTERFACE LINKER:--no-as-needed)
 
 add_library(lossgen_static STATIC $<TARGET_OBJECTS:lossgen_runtime> $<TARGET_OBJECTS:lossgen_kernels>)
 add_library(lossgen::static ALIAS lossgen_static)
@@ -26,3 +27,8 @@ target_link_options(lossgen_static INTERFACE LINKER:--undefined=lossgen_kernels)
 add_dependencies(lossgen_static lossgen_kernels)
 get_property(folder GLOBAL PROPERTY _lossgen_folder_lossgen_kernels)
 _lossgen_append_objects(lossgen_static ${folder})
+
+# Part of another project, they are built when something links them.
+if(NOT PROJECT_IS_TOP_LEVEL)
+  set_target_properties(lossgen_kernels lossgen_shared lossgen_static PROPERTIES EXCLUDE_FROM_ALL TRUE)
+endif()
