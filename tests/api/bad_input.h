@@ -19,7 +19,8 @@ struct BadInput {
 
 inline void PrintTo(const BadInput &c, std::ostream *os) { *os << op_name(c.op) << " " << c.name; }
 
-std::vector<BadInput> bad_tensors();  // bad_tensors.cpp: null pointers, ranks, shapes, dtypes, strides, overlaps, classes
+std::vector<BadInput>
+bad_tensors();  // bad_tensors.cpp: null pointers, ranks, shapes, dtypes, strides, overlaps, classes
 std::vector<BadInput> bad_options();  // bad_options.cpp: options, extras, saved
 
 #endif  // LOSSGEN_TESTS_API_BAD_INPUT_H

@@ -54,7 +54,8 @@ void of_every_op(Corpus &c, Op op) {
 void of_log_softmax(Corpus &c, Op op) {
   // What it does not have, and who has it.
   c.add(op, "weight", {"weight", "cross_entropy"}, [](Problem &p) { p.options.weight = p.weight.get(); });
-  c.add(op, "row_weight", {"row_weight", "cross_entropy"}, [](Problem &p) { p.options.row_weight = p.row_weight.get(); });
+  c.add(op, "row_weight", {"row_weight", "cross_entropy"},
+        [](Problem &p) { p.options.row_weight = p.row_weight.get(); });
   c.add(op, "grad_loss", {"grad_loss", "cross_entropy"}, [](Problem &p) { p.options.grad_loss = p.grad_loss.get(); });
   c.add(op, "reduction", {"reduction", "cross_entropy"},
         [](Problem &p) { p.options.reduction = LOSSGEN_REDUCTION_SUM; });
@@ -226,8 +227,10 @@ std::vector<BadInput> bad_options() {
   Corpus corpus;
   for (Op op : kAllOps) {
     of_every_op(corpus, op);
-    if (takes_target(op)) of_losses(corpus, op);
-    else of_log_softmax(corpus, op);
+    if (takes_target(op))
+      of_losses(corpus, op);
+    else
+      of_log_softmax(corpus, op);
     if (takes_grad_loss(op)) upstream(corpus, op);
     if (takes_extras(op)) extras(corpus, op);
     if (takes_saved(op)) saved(corpus, op);

@@ -74,15 +74,16 @@ void pointers_and_descriptors(Corpus &c) {
   c.add_all("data_null", {"data pointer is NULL"}, [](Argument &a) { a.tensor.data = nullptr; });
   c.add_all("lanes", {"4 lanes"}, [](Argument &a) { a.tensor.dtype.lanes = 4; });
   c.add_all("negative_rank", {"rank -1"}, [](Argument &a) { a.tensor.ndim = -1; });
-  c.add_all("unknown_device", {"device"}, [](Argument &a) { a.tensor.device.device_type = static_cast<DLDeviceType>(99); });
+  c.add_all("unknown_device", {"device"},
+            [](Argument &a) { a.tensor.device.device_type = static_cast<DLDeviceType>(99); });
   for (const Role &role : roles()) {
     if (std::string(role.name) == "loss") continue;  // rank 0
     c.add(role.op, std::string(role.name) + "_shape_null", LOSSGEN_BAD_ARGUMENT, {role.name, "no shape"},
           [role](Problem &p) { (p.*role.argument).tensor.shape = nullptr; });
-    c.add(role.op, std::string(role.name) + "_negative_extent", LOSSGEN_BAD_ARGUMENT, {role.name, "negative extent", "[-4"},
-          [role](Problem &p) { (p.*role.argument).shape[0] = -4; });
-    c.add(role.op, std::string(role.name) + "_negative_stride", LOSSGEN_BAD_ARGUMENT, {role.name, "negative stride", "[-3"},
-          [role](Problem &p) {
+    c.add(role.op, std::string(role.name) + "_negative_extent", LOSSGEN_BAD_ARGUMENT,
+          {role.name, "negative extent", "[-4"}, [role](Problem &p) { (p.*role.argument).shape[0] = -4; });
+    c.add(role.op, std::string(role.name) + "_negative_stride", LOSSGEN_BAD_ARGUMENT,
+          {role.name, "negative stride", "[-3"}, [role](Problem &p) {
             Argument &a = p.*role.argument;
             std::vector<int64_t> strides(a.shape.size(), 1);
             strides[0] = -3;
@@ -109,8 +110,9 @@ void types_and_devices(Corpus &c) {
     // Not the first argument: that one decides the device, the others have to be there too.
     if (role.argument != &Problem::logits && role.op != Op::log_softmax_backward &&
         !(role.op == Op::nll_loss_backward && name == "target")) {
-      c.add(role.op, name + "_other_device", LOSSGEN_BAD_ARGUMENT, {role.name, "device"},
-            [role](Problem &p) { (p.*role.argument).tensor.device = {kDLCUDA, 0}; });
+      c.add(role.op, name + "_other_device", LOSSGEN_BAD_ARGUMENT, {role.name, "device"}, [role](Problem &p) {
+        (p.*role.argument).tensor.device = {kDLCUDA, 0};
+      });
     }
     if (role.is_output && name != "loss" && role.op != Op::nll_loss_backward) {
       c.add(role.op, name + "_f64", LOSSGEN_BAD_ARGUMENT, {role.name, "f64", "f32"},
@@ -124,19 +126,22 @@ void shapes(Corpus &c) {
     const std::string name = role.name;
     Argument Problem::*a = role.argument;
     if (name == "target") {
-      c.add(role.op, "target_rank", LOSSGEN_BAD_ARGUMENT, {"target", "[4, 1]", "[4]"},
-            [a](Problem &p) { (p.*a).reshape({4, 1}); });
+      c.add(role.op, "target_rank", LOSSGEN_BAD_ARGUMENT, {"target", "[4, 1]", "[4]"}, [a](Problem &p) {
+        (p.*a).reshape({4, 1});
+      });
       c.add(role.op, "target_batch", LOSSGEN_BAD_ARGUMENT, {"target", "[3]", "[4]"},
             [a](Problem &p) { (p.*a).reshape({3}); });
       c.add(
           role.op, "target_spatial", LOSSGEN_BAD_ARGUMENT, {"target", "[2, 3, 2]", "[2, 2, 3]"},
-          [a](Problem &p) { (p.*a).reshape({2, 3, 2}); }, true);
+          [a](Problem &p) {
+            (p.*a).reshape({2, 3, 2});
+          },
+          true);
     } else if (name == "loss") {
       c.add(role.op, "loss_of_mean_has_rows", LOSSGEN_BAD_ARGUMENT, {"loss", "[4]", "[]"},
             [a](Problem &p) { (p.*a).reshape({4}); });
-      c.add(role.op, "loss_of_none_is_scalar", LOSSGEN_BAD_ARGUMENT, {"loss", "[]", "[4]"}, [](Problem &p) {
-        p.options.reduction = LOSSGEN_REDUCTION_NONE;
-      });
+      c.add(role.op, "loss_of_none_is_scalar", LOSSGEN_BAD_ARGUMENT, {"loss", "[]", "[4]"},
+            [](Problem &p) { p.options.reduction = LOSSGEN_REDUCTION_NONE; });
       c.add(role.op, "loss_of_none_is_short", LOSSGEN_BAD_ARGUMENT, {"loss", "[3]", "[4]"}, [a](Problem &p) {
         p.options.reduction = LOSSGEN_REDUCTION_NONE;
         (p.*a).reshape({3});
@@ -146,21 +151,29 @@ void shapes(Corpus &c) {
         p.logits.reshape({});
         p.out.reshape({});
       });
-      c.add(role.op, name + "_too_large", LOSSGEN_BAD_ARGUMENT, {role.name, "more elements than fit"}, [role](Problem &p) {
-        (p.*role.argument).reshape({int64_t{1} << 62, 3});
-        p.out.reshape({int64_t{1} << 62, 3});
-        p.target.reshape({int64_t{1} << 62});
-      });
+      c.add(role.op, name + "_too_large", LOSSGEN_BAD_ARGUMENT, {role.name, "more elements than fit"},
+            [role](Problem &p) {
+              (p.*role.argument).reshape({int64_t{1} << 62, 3});
+              p.out.reshape({int64_t{1} << 62, 3});
+              p.target.reshape({int64_t{1} << 62});
+            });
     } else if (role.op != Op::nll_loss_backward) {
-      c.add(role.op, name + "_batch", LOSSGEN_BAD_ARGUMENT, {role.name, "[3, 3]", "[4, 3]"},
-            [a](Problem &p) { (p.*a).reshape({3, 3}); });
-      c.add(role.op, name + "_classes", LOSSGEN_BAD_ARGUMENT, {role.name, "[4, 2]", "[4, 3]"},
-            [a](Problem &p) { (p.*a).reshape({4, 2}); });
+      c.add(role.op, name + "_batch", LOSSGEN_BAD_ARGUMENT, {role.name, "[3, 3]", "[4, 3]"}, [a](Problem &p) {
+        (p.*a).reshape({3, 3});
+      });
+      c.add(role.op, name + "_classes", LOSSGEN_BAD_ARGUMENT, {role.name, "[4, 2]", "[4, 3]"}, [a](Problem &p) {
+        (p.*a).reshape({4, 2});
+      });
       c.add(
           role.op, name + "_spatial", LOSSGEN_BAD_ARGUMENT, {role.name, "[2, 3, 3, 2]", "[2, 3, 2, 3]"},
-          [a](Problem &p) { (p.*a).reshape({2, 3, 3, 2}); }, true);
+          [a](Problem &p) {
+            (p.*a).reshape({2, 3, 3, 2});
+          },
+          true);
     } else {
-      c.add(role.op, name + "_batch", LOSSGEN_BAD_ARGUMENT, {"[4]", "[5]"}, [a](Problem &p) { (p.*a).reshape({5, 3}); });
+      c.add(role.op, name + "_batch", LOSSGEN_BAD_ARGUMENT, {"[4]", "[5]"}, [a](Problem &p) {
+        (p.*a).reshape({5, 3});
+      });
       c.add(role.op, name + "_rank_0", LOSSGEN_BAD_ARGUMENT, {role.name, "scalar"},
             [a](Problem &p) { (p.*a).reshape({}); });
     }
@@ -190,9 +203,13 @@ void overlaps(Corpus &c) {
       continue;
     }
     c.add(role.op, std::string(role.name) + "_stride_0", LOSSGEN_BAD_ARGUMENT, {role.name, "overlaps itself"},
-          [a](Problem &p) { (p.*a).reshape({4, 3}, {0, 1}); });
+          [a](Problem &p) {
+            (p.*a).reshape({4, 3}, {0, 1});
+          });
     c.add(role.op, std::string(role.name) + "_rows_overlap", LOSSGEN_BAD_ARGUMENT, {role.name, "overlaps itself"},
-          [a](Problem &p) { (p.*a).reshape({4, 3}, {2, 1}); });
+          [a](Problem &p) {
+            (p.*a).reshape({4, 3}, {2, 1});
+          });
     if (role.op != Op::log_softmax_forward && role.op != Op::log_softmax_backward) {
       c.add(role.op, std::string(role.name) + "_overlaps_target", LOSSGEN_BAD_ARGUMENT, {role.name, "overlaps target"},
             [=](Problem &p) { onto(p.*a, p.target, 16); });
@@ -206,10 +223,10 @@ void overlaps(Corpus &c) {
             (p.*a).reshape({4, 3}, {4, 1});
           });
   }
-  c.add(Op::cross_entropy_forward_backward, "loss_overlaps_gradient", LOSSGEN_BAD_ARGUMENT, {"loss", "grad_logits", "overlap"},
-        [=](Problem &p) { onto(p.loss, p.out, 20); });
-  c.add(Op::cross_entropy_backward, "gradient_overlaps_weight", LOSSGEN_BAD_ARGUMENT, {"grad_logits", "overlaps weight"},
-        [=](Problem &p) {
+  c.add(Op::cross_entropy_forward_backward, "loss_overlaps_gradient", LOSSGEN_BAD_ARGUMENT,
+        {"loss", "grad_logits", "overlap"}, [=](Problem &p) { onto(p.loss, p.out, 20); });
+  c.add(Op::cross_entropy_backward, "gradient_overlaps_weight", LOSSGEN_BAD_ARGUMENT,
+        {"grad_logits", "overlaps weight"}, [=](Problem &p) {
           p.options.weight = p.weight.get();
           onto(p.out, p.weight, 0);
         });
@@ -242,9 +259,8 @@ void classes(Corpus &c) {
       p.target.as<int64_t>()[3] = -5;
       p.target.as<int64_t>()[1] = 7;
     });
-    c.add(
-        op, "class_spatial", bad, {"target[1,0,2] = 21 is out of bounds for 3 classes (ignore_index = -100)"},
-        set_class<int64_t>(8, 21), true);
+    c.add(op, "class_spatial", bad, {"target[1,0,2] = 21 is out of bounds for 3 classes (ignore_index = -100)"},
+          set_class<int64_t>(8, 21), true);
     c.add(op, "class_int32", bad, {"target[1] = -2147483648 is"}, [](Problem &p) {
       p.target.tensor.dtype = i32;
       for (int r = 0; r < 4; ++r) p.target.as<int32_t>()[r] = r == 1 ? INT32_MIN : 0;

@@ -1,8 +1,8 @@
 // lossgen.hpp: PyTorch's argument order and defaults, views, exceptions.
 #include <gtest/gtest.h>
-#include <lossgen/lossgen.hpp>
 
 #include <cmath>
+#include <lossgen/lossgen.hpp>
 #include <utility>
 
 namespace {
@@ -28,8 +28,7 @@ TEST(Hpp, CrossEntropyDefaultsArePyTorchs) {
   const double sum = s.nll(0) + s.nll(1) + s.nll(3);
   EXPECT_NEAR(lossgen::cross_entropy(s.logits(), s.target()).item(), sum / 3, 1e-6);
   EXPECT_NEAR(lossgen::CrossEntropyLoss()(s.logits(), s.target()).item(), sum / 3, 1e-6);
-  const lossgen::Loss none =
-      lossgen::cross_entropy(s.logits(), s.target(), {}, {}, -100, {}, Reduction::none);
+  const lossgen::Loss none = lossgen::cross_entropy(s.logits(), s.target(), {}, {}, -100, {}, Reduction::none);
   ASSERT_EQ(none.shape(), lossgen::Shape{4});
   EXPECT_NEAR(none[1], s.nll(1), 1e-6);
   EXPECT_EQ(none[2], 0.0);
@@ -91,8 +90,7 @@ TEST(Hpp, ErrorsCarryStatusAndMessage) {
     FAIL() << "no exception";
   } catch (const lossgen::Error &e) {
     EXPECT_EQ(e.status(), LOSSGEN_TARGET_OUT_OF_BOUNDS);
-    EXPECT_STREQ(e.what(),
-                 "cross_entropy_forward: target[1] = 3 is out of bounds for 3 classes (ignore_index = -100)");
+    EXPECT_STREQ(e.what(), "cross_entropy_forward: target[1] = 3 is out of bounds for 3 classes (ignore_index = -100)");
   }
   EXPECT_THROW(lossgen::reduction_from_string("foo"), lossgen::Error);
   EXPECT_EQ(lossgen::reduction_from_string("none"), Reduction::none);

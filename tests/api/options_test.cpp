@@ -1,4 +1,5 @@
-// The options struct: zeroed = INIT = NULL = PyTorch's defaults, growth, the legacy pair, a caller's memory and threads.
+// The options struct: zeroed = INIT = NULL = PyTorch's defaults, growth, the legacy pair, a caller's memory and
+// threads.
 #include <gtest/gtest.h>
 
 #include <cstddef>

@@ -241,8 +241,8 @@ Result cross_entropy_probs(int64_t rows, int64_t classes, const std::vector<doub
     result.grad_scale[r] = static_cast<double>(std::fabs(g * mass));
     for (int64_t c = 0; c < classes; ++c) {
       const size_t i = static_cast<size_t>(r * classes + c);
-      result.grad[i] = static_cast<double>(g * (mass * std::exp(static_cast<Wide>(log_probs[i])) -
-                                                static_cast<Wide>(at(o.weight, c)) * probability(i)));
+      result.grad[i] = static_cast<double>(
+          g * (mass * std::exp(static_cast<Wide>(log_probs[i])) - static_cast<Wide>(at(o.weight, c)) * probability(i)));
     }
   }
   return result;

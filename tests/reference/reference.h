@@ -33,7 +33,7 @@ struct Result {
   double total_weight = 0;   // the denominator of mean, 0 for other reductions
   std::vector<double> grad;  // [rows * classes]
   // Per row, whether or not it is ignored:
-  std::vector<double> row_loss;    // before the reduction, 0 where ignored
+  std::vector<double> row_loss;  // before the reduction, 0 where ignored
   std::vector<double> lse;
   std::vector<double> grad_scale;  // |a|: the factor that softmax has in the row's gradient
 };
