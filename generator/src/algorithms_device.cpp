@@ -15,9 +15,12 @@ Algorithm device_rows(const KernelKey &key) {
   Builder b(key);
   ImageParam nll = b.per_row("nll", b.acc()), cls = b.per_row("cls", Int(32));
   ImageParam weight = b.per_row("weight", b.acc()), row_weight = b.per_row("row_weight", b.acc());
-  Param<int32_t> weighted = b.scalar<int32_t>("weighted"), bad_is_ignored = b.scalar<int32_t>("bad_is_ignored");
-  Expr y = cls(b.r()), zero = Internal::make_zero(b.acc());
-  Expr w = weight(clamp(y * weighted, 0, weight.dim(0).extent() - 1)) * row_weight(b.r());
+  Param<int32_t> weighted = b.scalar<int32_t>("weighted"), row_weighted = b.scalar<int32_t>("row_weighted");
+  Param<int32_t> bad_is_ignored = b.scalar<int32_t>("bad_is_ignored");
+  Expr y = cls(b.r()), zero = Internal::make_zero(b.acc()), one = Internal::make_one(b.acc());
+  // Both weights are read in any case, from some address that the caller may read.
+  Expr of_class = select(weighted != 0, weight(clamp(y * weighted, 0, weight.dim(0).extent() - 1)), one);
+  Expr w = of_class * select(row_weighted != 0, row_weight(b.r()), one);
   Expr unkept = select(y == -2 && bad_is_ignored == 0, not_a_number(b.acc()), zero);
   b.rows("loss_w", {select(y < 0, unkept, strict_float(w * nll(b.r()))), select(y < 0, zero, w)});
   return b.stage();

@@ -129,6 +129,15 @@ const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t clas
   return kernel;
 }
 
+const lossgen_kernel *kernel_at(uint32_t index) {
+  Locked locked;
+  for (uint32_t t = 0; t < table_count; ++t) {
+    if (index < tables[t]->count) return &tables[t]->kernels[index];
+    index -= tables[t]->count;
+  }
+  return nullptr;
+}
+
 const char *target_lacks(int target) {
   return strcmp(target_machine(target), "cuda") == 0 ? device_lacks() : cpu_lacks(target);
 }

@@ -22,6 +22,9 @@ const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t clas
 lossgen_status explain_missing(int stage, int dtype, int layout, int64_t classes, int target = kAnyTarget,
                                bool general_only = false);
 
+// The index-th kernel registered, NULL past the last; for walks over all of them while no library comes or goes.
+const lossgen_kernel *kernel_at(uint32_t index);
+
 // For host tensors: *target = the target that options.target (may be NULL) or else the environment variable
 // LOSSGEN_TARGET forces, or kAnyTarget. The environment is read once.
 lossgen_status resolve_target(const char *from_options, int *target);

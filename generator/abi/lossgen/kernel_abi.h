@@ -118,7 +118,8 @@
   A(in, cls, 1, i32)                                                                  \
   A(in, weight, 1, acc)                                                               \
   A(in, row_weight, 1, acc)                                                           \
-  A(scalar, weighted, 0, i32)       /* else weight is not read beyond element 0 */    \
+  A(scalar, weighted, 0, i32)       /* 0: weight[cls] counts as 1 */                  \
+  A(scalar, row_weighted, 0, i32)   /* 0: row_weight counts as 1 */                   \
   A(scalar, bad_is_ignored, 0, i32)                                                   \
   A(out, loss, 1, acc)                                                                \
   A(out, w, 1, acc)
@@ -173,6 +174,9 @@ enum lossgen_divide_by {
   S(cross_entropy_forward)         \
   S(cross_entropy_forward_exact)   \
   S(cross_entropy_backward)        \
+  S(cross_entropy_forward_general) \
+  S(cross_entropy_backward_general) \
+  S(row_stats)                     \
   S(device_rows)                   \
   S(device_sums)                   \
   S(device_total)                  \

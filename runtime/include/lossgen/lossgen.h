@@ -128,6 +128,9 @@ typedef struct lossgen_options {
   void *(*allocate)(void *user, size_t bytes); /* for workspace beyond the stack; NULL = malloc and free */
   void (*release)(void *user, void *memory);
   void *allocator_user;
+  void *workspace;        /* device calls: memory on the device for the call's numbers per row, aligned to 16 bytes and
+                             not touched by others until the work on the stream is done; lossgen_workspace_size */
+  size_t workspace_bytes;
 } lossgen_options;
 
 #define LOSSGEN_OPTIONS_INIT LOSSGEN_SIZED(lossgen_options)
@@ -239,6 +242,11 @@ LOSSGEN_API size_t lossgen_explain(const char *op, const DLTensor *logits, const
 /* Loads the driver and the kernels for a device, so that later calls neither load modules nor synchronise.
  * LOSSGEN_UNSUPPORTED_HARDWARE with "no driver: ..." where there is none. Host devices: nothing to do. */
 LOSSGEN_API lossgen_status lossgen_prepare(DLDevice device);
+
+/* Bytes of options.workspace that a call of op ("cross_entropy_forward_backward", ...) with logits of this shape and
+ * device needs at most, whatever the other options; 0 for host tensors. Logits: shape, dtype and device are read, not
+ * the data. 0 and lossgen_last_error for an op that does not exist. */
+LOSSGEN_API size_t lossgen_workspace_size(const char *op, const DLTensor *logits, const lossgen_options *options);
 
 /* ---- Tensors -------------------------------------------------------------------------------------------------- */
 

@@ -1,17 +1,117 @@
-// Placeholder body until the device calls land; replaced by the CUDA host side.
+// Devices outside of calls: is there one, prepare it, how much workspace.
 #include "device.h"
 
-#include "error.h"
+#include <string.h>
+
+#include "../error.h"
+#include "../names.h"
+#include "../problem.h"
+#include "../registry.h"
+#include "layout.h"
+#include "modules.h"
 
 namespace lossgen {
-lossgen_status run_on_device(DeviceOp, const DeviceArguments &) {
-  return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "%s", device_lacks());
+namespace {
+
+constexpr int kMaxStageArguments = 16;
+
+// Runs a kernel's host part on arguments of its list's shape, without a launch.
+lossgen_status load_kernel(LaunchScope &scope, const lossgen_kernel *kernel) {
+#define LOSSGEN_A(direction, name, dimensions, type) dimensions,
+#define LOSSGEN_X(stage) {LOSSGEN_ARGS_##stage(LOSSGEN_A) - 1},
+  static constexpr int kDimensions[][kMaxStageArguments] = {LOSSGEN_STAGES(LOSSGEN_X)};
+#undef LOSSGEN_X
+#undef LOSSGEN_A
+  static char somewhere;
+  lossgen_dim dims[3] = {{0, 4, 1, 0}, {0, 4, 4, 0}, {0, 4, 16, 0}};
+  lossgen_buffer buffers[kMaxStageArguments];
+  uint64_t scalar = 0;
+  void *argv[kMaxStageArguments];
+  memset(buffers, 0, sizeof(buffers));
+  for (int i = 0; i < kMaxStageArguments && kDimensions[kernel->stage][i] >= 0; ++i) {
+    const int dimensions = kDimensions[kernel->stage][i];
+    buffers[i].device = reinterpret_cast<uint64_t>(&somewhere);
+    buffers[i].dim = dims;
+    buffers[i].dimensions = dimensions == 2 && kernel->layout == LOSSGEN_LAYOUT_planes ? 3 : dimensions;
+    argv[i] = dimensions == 0 ? static_cast<void *>(&scalar) : static_cast<void *>(&buffers[i]);
+  }
+  return scope.run(kernel, argv);
 }
-size_t device_workspace_bytes(DeviceOp, const DLTensor *, int) { return 0; }
-lossgen_status prepare_device(DLDevice) { return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "%s", device_lacks()); }
-const char *device_lacks() { return "no driver: CUDA calls are not linked"; }
+
+constexpr struct {
+  const char *name;
+  DeviceOp op;
+} kOps[] = {{"log_softmax_forward", DeviceOp::log_softmax_forward},
+            {"log_softmax_backward", DeviceOp::log_softmax_backward},
+            {"nll_loss_forward", DeviceOp::nll_loss_forward},
+            {"nll_loss_backward", DeviceOp::nll_loss_backward},
+            {"cross_entropy_forward", DeviceOp::cross_entropy_forward},
+            {"cross_entropy_backward", DeviceOp::cross_entropy_backward},
+            {"cross_entropy_forward_backward", DeviceOp::cross_entropy_forward_backward}};
+
+}  // namespace
+
+const char *device_lacks() {
+  const char *reason;
+  driver(&reason);
+  return reason;
+}
+
+lossgen_status prepare_device(DLDevice device) {
+  const char *reason;
+  const Driver *d = driver(&reason);
+  if (d == nullptr) return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "%s", reason);
+  LaunchScope scope(*d, device.device_id, nullptr, true);
+  if (const lossgen_status failed = scope.enter()) return failed;
+  for (uint32_t i = 0; const lossgen_kernel *kernel = kernel_at(i); ++i) {
+    if (strcmp(target_machine(kernel->target), "cuda") != 0 || kernel->stage >= LOSSGEN_STAGE_COUNT) continue;
+    if (const lossgen_status failed = load_kernel(scope, kernel)) return failed;
+  }
+  return LOSSGEN_OK;
+}
+
+size_t device_workspace_bytes(DeviceOp op, const DLTensor *matrix, int class_axis) {
+  if (op == DeviceOp::log_softmax_forward || op == DeviceOp::log_softmax_backward) return 0;
+  int64_t rows = 1;
+  for (int i = 0; i < matrix->ndim; ++i)
+    if (i != class_axis) rows *= matrix->shape[i];
+  return lay_out_workspace(rows).bytes;
+}
+
 }  // namespace lossgen
 
+using namespace lossgen;
+
+extern "C" {
+
 lossgen_status lossgen_prepare(DLDevice device) {
-  return device.device_type == kDLCPU ? LOSSGEN_OK : lossgen::prepare_device(device);
+  ErrorScope scope("prepare");
+  if (device.device_type == kDLCPU) return LOSSGEN_OK;
+  if (device.device_type == kDLCUDA) return prepare_device(device);
+  return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "device type %d; expected host (%d) or CUDA (%d)",
+              static_cast<int>(device.device_type), static_cast<int>(kDLCPU), static_cast<int>(kDLCUDA));
 }
+
+size_t lossgen_workspace_size(const char *op, const DLTensor *logits, const lossgen_options *options) {
+  ErrorScope scope("workspace_size");
+  const DeviceOp *found = nullptr;
+  for (const auto &known : kOps)
+    if (op != nullptr && strcmp(known.name, op) == 0) found = &known.op;
+  if (found == nullptr) {
+    fail(LOSSGEN_BAD_ARGUMENT, "op \"%.60s\" does not exist", op != nullptr ? op : "NULL");
+    return 0;
+  }
+  if (logits == nullptr || (logits->ndim > 0 && logits->shape == nullptr) || logits->ndim <= 0 ||
+      logits->ndim > kMaxRank) {
+    fail(LOSSGEN_BAD_ARGUMENT, "logits have no shape");
+    return 0;
+  }
+  if (logits->device.device_type == kDLCPU) return 0;
+  lossgen_options o = LOSSGEN_OPTIONS_INIT;
+  if (options != nullptr) memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
+  int axis;
+  if (find_class_axis(o, logits->ndim, &axis) != LOSSGEN_OK) return 0;
+  return device_workspace_bytes(*found, logits, axis);
+}
+
+}  // extern "C"
