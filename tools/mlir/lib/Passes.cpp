@@ -28,6 +28,7 @@ static void pipeline(StringRef name, StringRef description, std::string text) {
 }
 
 void mlir::lossgen::registerPasses() {
+  registerPass([] { return createRaisePass(); });
   registerPass([] { return createDecomposePass(); });
   registerPass([] { return createConvertToCallsPass(); });
   pipeline("lossgen-calls-to-llvm", "lossgen ops on tensors to the LLVM dialect, by calls of the C library",
