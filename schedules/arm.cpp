@@ -3,10 +3,10 @@
 
 namespace lossgen {
 
-Params arm_defaults(const KernelKey &) {
+Params arm_defaults(const KernelKey &key) {
   Params p;
-  p.vector = 4;
-  p.unroll = 4;
+  p.vector = key.dtype == LOSSGEN_DTYPE_f64 ? 2 : 4;
+  p.unroll = key.layout == LOSSGEN_LAYOUT_strided ? 1 : 4;
   p.prefetch = 0;
   p.class_group = 4;
   p.tile = 256;

@@ -44,7 +44,8 @@ void schedule_rows(Algorithm &s, const Params &p) {
     return;
   } else {
     // The epilogue (logarithms) runs on a vector of rows at once.
-    s.per_row.split(s.r, ro, s.r, p.vector, TailStrategy::GuardWithIf).vectorize(s.r);
+    // One body for whole and partial vectors of rows: partitioned, every reduction would be there twice.
+    s.per_row.split(s.r, ro, s.r, p.vector, TailStrategy::GuardWithIf).vectorize(s.r).never_partition(ro);
     level = LoopLevel(s.per_row, ro);
     for (Func &f : s.row_values) keep_on_stack(f, level);
   }
@@ -58,23 +59,39 @@ void schedule_planes(Algorithm &s, const Params &p) {
   Func main = s.per_logit.defined() ? s.per_logit : s.per_row;
   main.split(s.r, tile, s.r, p.tile, TailStrategy::GuardWithIf).split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf);
   if (s.per_logit.defined()) main.reorder(v, s.r, s.c, tile);
-  main.vectorize(v);
+  main.vectorize(v).never_partition(tile);
   LoopLevel level(main, tile);
+  // Bounds inference does not see that a tile's rows are at most p.tile; a vector more for what guarded tails round up.
+  const int room = p.tile + p.vector;
   for (Func &f : s.row_values) {
     keep_on_stack(f, level);
+    f.bound_storage(s.r, room);
     f.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
   }
   for (Reduction &reduction : s.reductions) {
     Func f = reduction.func;
     keep_on_stack(f, level);
+    f.bound_storage(s.r, room);
     f.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
-    RVar k = f.rvars(0)[0], ko("ko"), ki("ki");
-    f.update()
-        .split(k, ko, ki, p.class_group, TailStrategy::GuardWithIf)
-        .split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf)
-        .reorder(v, ki, s.r, ko)
-        .vectorize(v)
-        .unroll(ki);
+    auto walk_classes = [&](Halide::Stage sum, const RVar &k) {
+      RVar ko("ko"), ki("ki");
+      sum.split(k, ko, ki, p.class_group, TailStrategy::GuardWithIf)
+          .split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf)
+          .reorder(v, ki, s.r, ko)
+          .vectorize(v)
+          .unroll(ki);
+    };
+    if (!reduction.block.defined()) {
+      walk_classes(f.update(), f.rvars(0)[0]);
+      continue;
+    }
+    const RVar q = f.rvars(0)[0];
+    f.update(0).split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf).reorder(v, s.r, q).vectorize(v);
+    walk_classes(f.update(1), f.rvars(1)[0]);
+    keep_on_stack(reduction.block, LoopLevel(f, q));
+    reduction.block.bound_storage(s.r, room);
+    reduction.block.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
+    walk_classes(reduction.block.update(), reduction.block.rvars(0)[0]);
   }
 }
 

@@ -21,6 +21,9 @@ const Field kFields[] = {
     {"threads", &Params::threads, 0, 1024},
 };
 
+// Planes add up this many classes at a time: at C = 2^18 no sum has more than 2048 terms.
+constexpr int kClassBlock = 128;
+
 }  // namespace
 
 void from_json(const nlohmann::json &json, Params &params) {
@@ -75,8 +78,9 @@ Target halide_target(lossgen_target_id target, const std::string &host) {
 }
 
 Lanes lanes_of(const KernelKey &key, const Params &params) {
-  if (is_device(key.target) || key.layout == LOSSGEN_LAYOUT_planes) return {};
-  return {params.vector, params.unroll};
+  if (is_device(key.target)) return {};
+  if (key.layout == LOSSGEN_LAYOUT_planes) return {0, 1, kClassBlock};
+  return {params.vector, params.unroll, 0};
 }
 
 void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params) {

@@ -27,15 +27,18 @@ struct KernelKey {
 };
 
 // How a sum over the classes is cut for vectors that run along them: it belongs to the algorithm, because it decides
-// the order of the additions. No lanes: one sum from the first class to the last (or what a schedule makes of it).
+// the order of the additions. vector, unroll: lanes along the classes (rows). block: sums of so many classes, summed
+// again, so that the rounding error grows with the block and the number of blocks, not with their product (planes).
+// Neither: one sum from the first class to the last, or what a schedule makes of it.
 struct Lanes {
-  int vector = 0, unroll = 1;
+  int vector = 0, unroll = 1, block = 0;
 };
 
 struct Reduction {
   Halide::Func func;  // f(r) = identity; f(r) = combine(f(r), term(c, r))
   Halide::RDom classes;
-  Halide::Func whole, lanes;  // with Lanes: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
+  Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
+  Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1
 };
 
 struct Algorithm {
@@ -60,8 +63,5 @@ struct Algorithm {
 Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes = {});
 Algorithm build_device_algorithm(const KernelKey &key);  // the stages named device_*
 
-// Halide's types behind the argument lists of kernel_abi.h.
-Halide::Type storage_type(lossgen_dtype_id dtype);
-Halide::Type accumulator_type(lossgen_dtype_id dtype);
 
 }  // namespace lossgen

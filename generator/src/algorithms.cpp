@@ -2,6 +2,7 @@
 #include "algorithm.h"
 #include "builder.h"
 #include "numerics.h"
+#include "storage.h"
 
 namespace lossgen {
 using namespace Halide;
@@ -55,59 +56,98 @@ Algorithm log_softmax_backward(Builder &b) {
   return b.stage();
 }
 
+// What a row's losses are made of, relative to a reference.
+struct Row {
+  Expr nll, lse, sum;
+};
+
 // loss = log1p(sum over the other classes of exp(x_c - x_y)): relative to x_y nothing cancels, however sure the row is.
+// others: that sum relative to base, which is x_y itself unless exact.
+Row row_of(const Expr &others, const Expr &base, const Expr &x_y, bool exact) {
+  const Expr zero = Internal::make_zero(base.type());
+  Row row;
+  Expr log_sum = log1p_positive(others);
+  row.sum = strict_float(others + (exact ? exp_of_difference(x_y, base) : Internal::make_one(base.type())));
+  row.nll = log_sum;
+  if (exact) {
+    // Relative to x_y again where x_y is the maximum itself.
+    Expr gap = strict_float(base - x_y);
+    log_sum = select(gap == zero, log_sum, log_positive(row.sum));
+    row.nll = strict_float(gap + log_sum);
+  }
+  row.lse = strict_float(base + log_sum);
+  return row;
+}
+
 Algorithm cross_entropy_forward(Builder &b) {
-  const bool exact = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_exact;
+  const bool general = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_general;
+  const bool exact = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward;
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
   Func y = b.once_per_row("y", {class_of(b, cls)});
   Func picked = b.once_per_row("picked", {b.at(logits, y(b.r()))});
   Func ref = exact ? b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); }) : picked;
-  Expr zero = Internal::make_zero(b.acc()), one = Internal::make_one(b.acc());
+  Expr zero = Internal::make_zero(b.acc());
   // == through xor: Halide splits the loop over the classes at a comparison that it can solve, half of it then slow.
   Func others = b.sum_of_classes("others", [&](const Expr &c) {
     return select((c ^ y(b.r())) == 0, zero, exp_of_difference(b.at(logits, c), ref(b.r())));
   });
-
-  Expr o = others(b.r()), base = ref(b.r()), x_y = picked(b.r());
-  Expr own = exact ? exp_of_difference(x_y, base) : one;
-  Expr sum = strict_float(o + own);
-  // Exact rows: relative to x_y again when x_y is the maximum itself.
-  Expr gap = strict_float(base - x_y);
-  Expr log_sum = exact ? select(gap == zero, log1p_positive(o), log_positive(sum)) : log1p_positive(o);
-  Expr loss = exact ? strict_float(gap + log_sum) : log_sum;
-  b.rows("row", {select(cls(b.r()) < 0, zero, loss), strict_float(base + log_sum), base, sum});
+  const Row row = row_of(others(b.r()), ref(b.r()), picked(b.r()), exact);
+  std::vector<Expr> values = {select(cls(b.r()) < 0, zero, row.nll), row.lse, ref(b.r()), row.sum};
+  if (general) {
+    ImageParam weight = b.per_class("weight");
+    Func dot = b.sum_of_classes(
+        "dot", [&](const Expr &c) { return weight(c) * strict_float(b.at(logits, c) - ref(b.r())); });
+    values.push_back(dot(b.r()));
+  }
+  b.rows("row", values);
   return b.stage();
 }
 
 Algorithm cross_entropy_backward(Builder &b) {
-  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
-  ImageParam a = b.per_row("a", b.acc()), d = b.per_row("d", b.acc());
+  const bool general = b.key().stage == LOSSGEN_STAGE_cross_entropy_backward_general;
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), weight, smooth;
+  if (general) weight = b.per_class("weight");
+  ImageParam a = b.per_row("a", b.acc());
+  if (general) smooth = b.per_row("b", b.acc());
+  ImageParam d = b.per_row("d", b.acc());
   ImageParam ref = b.per_row("ref", b.acc()), sum = b.per_row("sum", b.acc());
   Expr zero = Internal::make_zero(b.acc());
   Func scale = b.once_per_row("scale", {a(b.r()) / sum(b.r())});
   Expr softmax = exp_of_difference(b.at(logits, b.c()), ref(b.r())) * scale(b.r());
   Expr grad = softmax - select((b.c() ^ cls(b.r())) == 0, d(b.r()), zero);
+  if (general) grad = grad - smooth(b.r()) * weight(b.c());
   b.logits("grad_logits", select(cls(b.r()) < 0, zero, grad));
   return b.stage();
 }
 
-}  // namespace
-
-Type storage_type(lossgen_dtype_id dtype) {
-  switch (dtype) {
-    case LOSSGEN_DTYPE_u8: return UInt(8);
-    case LOSSGEN_DTYPE_i8: return Int(8);
-    case LOSSGEN_DTYPE_u16: return UInt(16);
-    case LOSSGEN_DTYPE_i16: return Int(16);
-    case LOSSGEN_DTYPE_u32: return UInt(32);
-    case LOSSGEN_DTYPE_i32: return Int(32);
-    case LOSSGEN_DTYPE_u64: return UInt(64);
-    case LOSSGEN_DTYPE_i64: return Int(64);
-    default: return Float(32);
-  }
+Algorithm row_stats(Builder &b) {
+  ImageParam logits = b.matrix("logits");
+  const Expr last = b.class_count() - 1, zero = Internal::make_zero(b.acc());
+  auto is_nan = [](const Expr &x) {
+    return x.type().bits() == 64
+               ? (reinterpret<uint64_t>(x) << Internal::UIntImm::make(UInt(64), 1)) >
+                     Internal::UIntImm::make(UInt(64), 0xffe0000000000000ull)
+               : (reinterpret<uint32_t>(x) << Internal::UIntImm::make(UInt(32), 1)) >
+                     Internal::UIntImm::make(UInt(32), 0xff000000u);
+  };
+  Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
+  // The largest distance to the last class is the first class. Beyond the identity of peak only -inf: class 0 then.
+  Func hit = b.max_index_of_classes(
+      "hit", [&](const Expr &c) { return select(b.at(logits, c) == peak(b.r()), last - c, -1); });
+  Func nan = b.max_index_of_classes("nan", [&](const Expr &c) { return select(is_nan(b.at(logits, c)), last - c, -1); });
+  Func total = b.sum_of_classes(
+      "total", [&](const Expr &c) { return exp_of_difference(b.at(logits, c), peak(b.r())); });
+  // sum of e^d d, d = x - peak <= 0; classes at -inf add nothing (0 * inf would be NaN).
+  Func weighted = b.sum_of_classes("weighted", [&](const Expr &c) {
+    Expr d = strict_float(b.at(logits, c) - peak(b.r())), e = exp_of_difference(b.at(logits, c), peak(b.r()));
+    return select(e == zero, zero, e * d);
+  });
+  Expr first = select(nan(b.r()) >= 0, last - nan(b.r()), hit(b.r()) >= 0, last - hit(b.r()), 0);
+  b.rows("stats", {first, log_positive(total(b.r())) - weighted(b.r()) / total(b.r())});
+  return b.stage();
 }
 
-Type accumulator_type(lossgen_dtype_id) { return Float(32); }
+}  // namespace
 
 Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
   Builder b(key, lanes);
@@ -118,8 +158,11 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_nll_loss_forward: return nll_loss_forward(b);
     case LOSSGEN_STAGE_nll_loss_backward: return nll_loss_backward(b);
     case LOSSGEN_STAGE_cross_entropy_forward:
-    case LOSSGEN_STAGE_cross_entropy_forward_exact: return cross_entropy_forward(b);
-    case LOSSGEN_STAGE_cross_entropy_backward: return cross_entropy_backward(b);
+    case LOSSGEN_STAGE_cross_entropy_forward_exact:
+    case LOSSGEN_STAGE_cross_entropy_forward_general: return cross_entropy_forward(b);
+    case LOSSGEN_STAGE_cross_entropy_backward:
+    case LOSSGEN_STAGE_cross_entropy_backward_general: return cross_entropy_backward(b);
+    case LOSSGEN_STAGE_row_stats: return row_stats(b);
     default: return build_device_algorithm(key);
   }
 }

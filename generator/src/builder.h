@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "algorithm.h"
+#include "storage.h"
 
 namespace lossgen {
 
@@ -41,6 +42,12 @@ class Builder {
     last_per_row_ = p;
     return p;
   }
+  // One number per class.
+  Halide::ImageParam per_class(const char *name) {
+    Halide::ImageParam p(acc_, 1, name);
+    stage_.inputs.push_back(p);
+    return p;
+  }
   template <class T>
   Halide::Param<T> scalar(const char *name) {
     Halide::Param<T> p(name);
@@ -48,15 +55,19 @@ class Builder {
     return p;
   }
   Halide::Expr at(const Halide::ImageParam &p, const Halide::Expr &c) const {
-    if (!three_axes_) return cast(acc_, p(stage_.at(c, r())));
+    if (!three_axes_) return to_accumulator(key_, p(stage_.at(c, r())));
     const Halide::Expr x = p.dim(0).extent();
-    return cast(acc_, p(r() % x, c, r() / x));
+    return to_accumulator(key_, p(r() % x, c, r() / x));
   }
 
   // Over the classes of row r, term(c): one sum, or one per lane of a vector (see Lanes).
   using Term = std::function<Halide::Expr(const Halide::Expr &c)>;
   Halide::Func sum_of_classes(const char *name, const Term &term) {
     return over_classes(name, Halide::Internal::make_zero(acc_), term, false);
+  }
+  // The largest int32 term, -1 where every term is smaller.
+  Halide::Func max_index_of_classes(const char *name, const Term &term) {
+    return over_classes(name, Halide::Expr(-1), term, true);
   }
   // The lowest finite number as identity: -inf may be assumed away. A row of -inf alone then has reference -3e38 and
   // exp(-inf + 3e38) = 0 everywhere: sum 0, which the epilogue turns into NaN.
@@ -72,7 +83,7 @@ class Builder {
     Halide::Func f(name);
     f(r()) = identity;
     f(r()) = combine(f(r()), term, maximum);
-    stage_.reductions.push_back({f, k, {}, {}});
+    stage_.reductions.push_back({f, k, {}, {}, {}});
     return f;
   }
   Halide::Func sum(const char *name, const Halide::RDom &k, const Halide::Expr &term) {
@@ -99,7 +110,7 @@ class Builder {
     if (three_axes_) {
       // Flat over the rows as everything else, then spread over the axes of the output.
       Halide::Func flat(std::string(name) + "_flat");
-      flat(r(), c()) = cast(storage_type(key_.dtype), value);
+      flat(r(), c()) = from_accumulator(key_, value);
       stage_.per_logit = Halide::Func(name);
       const Halide::ImageParam &shape = stage_.streamed.defined() ? stage_.streamed : last_per_row_;
       stage_.per_logit(stage_.x, c(), stage_.o) = flat(stage_.o * shape.dim(0).extent() + stage_.x, c());
@@ -107,7 +118,7 @@ class Builder {
       stage_.per_logit = Halide::Func(name);
       stage_.per_logit(stage_.layout == LOSSGEN_LAYOUT_planes ? std::vector<Halide::Var>{r(), c()}
                                                               : std::vector<Halide::Var>{c(), r()}) =
-          cast(storage_type(key_.dtype), value);
+          from_accumulator(key_, value);
     }
     if (device_) promise(stage_.per_logit.output_buffer());
     if (stage_.layout == LOSSGEN_LAYOUT_strided) stage_.per_logit.output_buffer().dim(0).set_stride(Halide::Expr());
@@ -126,6 +137,18 @@ class Builder {
 
   Halide::Func over_classes(const char *name, const Halide::Expr &identity, const Term &term, bool maximum) {
     const Halide::Expr count = stage_.class_count;
+    if (lanes_.block && !maximum) {
+      Halide::Var q("q");
+      Halide::Func block(std::string(name) + "_block"), f(name);
+      Halide::RDom k(0, lanes_.block, "k"), blocks(0, count / lanes_.block, "q"), t(0, count % lanes_.block, "t");
+      block(r(), q) = identity;
+      block(r(), q) += term(q * lanes_.block + k.x);
+      f(r()) = identity;
+      f(r()) += block(r(), blocks.x);
+      f(r()) += term(count - count % lanes_.block + t.x);
+      stage_.reductions.push_back({f, blocks, {}, {}, block});
+      return f;
+    }
     if (!lanes_.vector) {
       Halide::RDom k = over(count);
       return reduce(name, k, identity, term(k.x), maximum);
@@ -150,7 +173,7 @@ class Builder {
     Halide::RDom j(0, vector, "j");
     f(r()) = identity;
     f(r()) = combine(f(r()), lanes(j, r()), maximum);
-    stage_.reductions.push_back({f, k, whole, lanes});
+    stage_.reductions.push_back({f, k, whole, lanes, {}});
     return f;
   }
 

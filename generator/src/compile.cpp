@@ -10,6 +10,7 @@
 
 #include "device.h"
 #include "prefetch_hint.h"
+#include "storage.h"
 
 namespace lossgen {
 using namespace Halide;

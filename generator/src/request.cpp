@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "lossgen/kernel_names.h"
+#include "storage.h"
 
 namespace lossgen {
 
@@ -20,18 +21,19 @@ const std::vector<Op> &ops() {
       {"log_softmax", {LOSSGEN_STAGE_log_softmax_forward, LOSSGEN_STAGE_log_softmax_backward}},
       {"nll_loss",
        {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_nll_loss_forward, LOSSGEN_STAGE_nll_loss_backward,
+        LOSSGEN_STAGE_row_stats,
         LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums, LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
       {"cross_entropy",
        {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact,
-        LOSSGEN_STAGE_cross_entropy_backward, LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums,
+        LOSSGEN_STAGE_cross_entropy_backward, LOSSGEN_STAGE_cross_entropy_forward_general,
+        LOSSGEN_STAGE_cross_entropy_backward_general, LOSSGEN_STAGE_row_stats, LOSSGEN_STAGE_log_softmax_forward,
+        LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums,
         LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
   };
   return list;
 }
 
 constexpr int64_t kMaxClasses = 1 << 24;
-
-bool is_target_dtype(int dtype) { return !storage_type((lossgen_dtype_id)dtype).is_float(); }
 
 std::string joined(const std::vector<std::string> &names) {
   std::string text;
@@ -53,7 +55,9 @@ std::vector<int> select(const char *what, const std::vector<std::string> &wanted
 
 // Devices take the exact stage at once: they cannot ask the host for a second try.
 bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
-  return is_device(target) ? stage != LOSSGEN_STAGE_cross_entropy_forward : stage < LOSSGEN_STAGE_device_rows;
+  if (!is_device(target)) return stage < LOSSGEN_STAGE_device_rows;
+  return stage != LOSSGEN_STAGE_cross_entropy_forward && stage != LOSSGEN_STAGE_cross_entropy_forward_general &&
+         stage != LOSSGEN_STAGE_cross_entropy_backward_general && stage != LOSSGEN_STAGE_row_stats;
 }
 
 // The kernels' layouts on a target for the layouts of a request: see kernel_abi.h for what differs on devices.
@@ -210,6 +214,7 @@ std::vector<Kernel> expand(const Request &request) {
         continue;
       }
       for (int dtype : dtypes) {
+        if (is_device(target) && dtype != LOSSGEN_DTYPE_f32) continue;
         if (is_row_stage(stage)) {
           add({stage, (lossgen_dtype_id)dtype, LOSSGEN_LAYOUT_any, target, 0});
           continue;

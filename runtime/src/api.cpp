@@ -177,12 +177,26 @@ lossgen_status read_extras(const LossArguments &arguments, LossCall *call, Tenso
     LOSSGEN_TRY(refuse("extras.log_probs", e.log_probs, owner));
     LOSSGEN_TRY(refuse("extras.entropy", e.entropy, owner));
   }
-  struct {
-    const char *name;
-    const DLTensor *t;
-  } missing[] = {{"log_probs", e.log_probs}, {"argmax", e.argmax}, {"correct", e.correct}, {"entropy", e.entropy}};
-  for (const auto &m : missing)
-    if (m.t) return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "extras.%s is not in this version", m.name);
+  Problem &p = call->problem;
+  auto read_rows = [&](const char *name, const DLTensor *t, unsigned types, Tensor *out) -> lossgen_status {
+    LOSSGEN_TRY(read_tensor(name, t, types, out));
+    LOSSGEN_TRY(check_device(*out, logits));
+    return check_shape(*out, p.row[kTarget]);
+  };
+  if (e.log_probs) {
+    LOSSGEN_TRY(read_tensor("extras.log_probs", e.log_probs, kFloats, &p.matrix[kLogProbs]));
+    LOSSGEN_TRY(check_matrix(p.matrix[kLogProbs], logits));
+  }
+  if (e.argmax) LOSSGEN_TRY(read_rows("extras.argmax", e.argmax, kI32OrI64, &p.row[kArgmax]));
+  if (e.entropy) {
+    LOSSGEN_TRY(read_rows("extras.entropy", e.entropy, kFloats, &p.row[kEntropy]));
+    LOSSGEN_TRY(check_row_type(p.row[kEntropy], logits));
+  }
+  if (e.correct) {
+    LOSSGEN_TRY(read_tensor("extras.correct", e.correct, kI64Only, &call->correct));
+    LOSSGEN_TRY(check_scalar(call->correct));
+    LOSSGEN_TRY(check_device(call->correct, logits));
+  }
   if (e.total_weight) {
     LOSSGEN_TRY(read_tensor("extras.total_weight", e.total_weight, kFloats, &call->total_weight));
     LOSSGEN_TRY(check_row_type(call->total_weight, logits));
@@ -225,7 +239,6 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
     LOSSGEN_TRY(refuse("label_smoothing", o.label_smoothing != 0, "cross_entropy"));
     LOSSGEN_TRY(refuse("z_loss", o.z_loss != 0, "cross_entropy"));
   }
-  if (o.label_smoothing != 0) return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "label_smoothing is not in this version");
 
   // Logits or log-probs; nll_loss backward has only the gradient, whose shape and type stand in.
   Tensor &logits = p.matrix[kIn0];
@@ -302,7 +315,8 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
 
 lossgen_status check_overlaps(const LossCall &call) {
   const Problem &p = call.problem;
-  const Tensor *outputs[] = {&p.matrix[kOut], &call.loss, call.lse_is_input ? nullptr : &p.row[kLse], &call.total_weight};
+  const Tensor *outputs[] = {&p.matrix[kOut], &p.matrix[kLogProbs], &p.row[kArgmax],    &p.row[kEntropy], &call.loss,
+                             &call.correct,   &call.total_weight,   call.lse_is_input ? nullptr : &p.row[kLse]};
   const Tensor *inputs[] = {&p.matrix[kIn0],   &p.row[kTarget],     &call.weight,
                             &p.row[kRowWeight], &p.row[kGradLoss], &call.grad_scalar,
                             &call.saved_total_weight, call.lse_is_input ? &p.row[kLse] : nullptr};

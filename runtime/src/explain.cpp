@@ -82,7 +82,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   if ((status = find_class_axis(o, p.matrix[kIn0].rank, &p.class_axis)) != LOSSGEN_OK) return status;
   int target;
   if ((status = resolve_target(o.target, &target)) != LOSSGEN_OK) return status;
-  canonicalize(&p);
+  if ((status = canonicalize(&p)) != LOSSGEN_OK) return status;
   const int dtype = dtype_id(p.matrix[kIn0].type);
 
   text->add("%s: %lld rows of %lld classes, %s, layout %s\n", op, (long long)p.rows, (long long)p.classes,

@@ -20,12 +20,13 @@ namespace {
 
 struct Kernels {
   const lossgen_kernel *classes = nullptr, *forward = nullptr, *exact = nullptr, *backward = nullptr;
+  const lossgen_kernel *log_probs = nullptr, *stats = nullptr;
 };
 
 // What a chunk of blocks adds up to. Chunks are summed in order.
 struct Sums {
   double loss, weight;
-  int64_t kept;
+  int64_t kept, correct;
 };
 
 template <class S>
@@ -34,7 +35,11 @@ class LossRun {
   LossRun(const LossCall &call, const Kernels &kernels, const S *weight)
       : call_(call), p_(call.problem), k_(kernels), weight_(weight) {
     const bool per_row_gradient = p_.row[kGradLoss].defined();
-    uniform_ = !weight_ && !p_.row[kRowWeight].defined() && !per_row_gradient && call.options.z_loss == 0;
+    smoothing_ = call.options.label_smoothing;
+    weighted_ = call.weight.defined() || p_.row[kRowWeight].defined();
+    uniform_ = !weighted_ && !per_row_gradient && call.options.z_loss == 0 && smoothing_ == 0;
+    if (smoothing_ != 0)
+      for (int64_t c = 0; c < p_.classes; c++) weight_sum_ += weight_[c];
   }
 
   lossgen_status run() {
@@ -69,6 +74,7 @@ class LossRun {
       const double weight = mean ? denominator(total) : 0.0;
       store_rows(call_.total_weight.data, call_.total_weight.type, 1, &weight, 1);
     }
+    if (call_.correct.defined()) *(int64_t *)call_.correct.data = total.correct;
     return LOSSGEN_OK;
   }
 
@@ -78,8 +84,8 @@ class LossRun {
   // Per-row numbers of one block; on the stack of the task.
   struct Scratch {
     int32_t cls[kMaxBlockRows];
-    S w[kMaxBlockRows], a[kMaxBlockRows], nll[kMaxBlockRows], lse[kMaxBlockRows], ref[kMaxBlockRows],
-        sum[kMaxBlockRows];
+    S w[kMaxBlockRows], own[kMaxBlockRows], a[kMaxBlockRows], b[kMaxBlockRows], nll[kMaxBlockRows],
+        lse[kMaxBlockRows], ref[kMaxBlockRows], sum[kMaxBlockRows], dot[kMaxBlockRows];
   };
 
   template <class Body>
@@ -98,6 +104,7 @@ class LossRun {
       total.loss += sums_[i].loss;
       total.weight += sums_[i].weight;
       total.kept += sums_[i].kept;
+      total.correct += sums_[i].correct;
     }
     return total;
   }
@@ -135,22 +142,22 @@ class LossRun {
     return false;
   }
 
-  // w[y] times the row's own weight, 0 for ignored rows. Only when not all are 1.
-  bool weighted() const { return weight_ || p_.row[kRowWeight].defined(); }
-  void load_weights(const Block &b, const int32_t *cls, S *w) const {
+  // own: the row's own weight; w: that times w[y], 0 for ignored rows.
+  void load_weights(const Block &b, Scratch *s) const {
     const Tensor &own = p_.row[kRowWeight];
     if (own.defined())
-      load_rows(w, own.data + b.row[kRowWeight] * own.bytes(), own.type, p_.inner.row[kRowWeight], b.rows);
+      load_rows(s->own, own.data + b.row[kRowWeight] * own.bytes(), own.type, p_.inner.row[kRowWeight], b.rows);
     else
-      std::fill(w, w + b.rows, (S)1);
-    for (int64_t i = 0; i < b.rows; i++) w[i] = cls[i] < 0 ? 0 : weight_ ? w[i] * weight_[cls[i]] : w[i];
+      std::fill(s->own, s->own + b.rows, (S)1);
+    for (int64_t i = 0; i < b.rows; i++)
+      s->w[i] = s->cls[i] < 0 ? 0 : weight_ ? s->own[i] * weight_[s->cls[i]] : s->own[i];
   }
 
   void count(const Block &b, const int32_t *cls, const S *w, Sums *sums) const {
     int64_t kept = 0;
     for (int64_t i = 0; i < b.rows; i++) kept += cls[i] >= 0;
     double weight = (double)kept;
-    if (weighted()) {
+    if (weighted_) {
       weight = 0;
       for (int64_t i = 0; i < b.rows; i++) weight += w[i];
     }
@@ -164,7 +171,7 @@ class LossRun {
     for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
       const Block b = block_at(p_, i);
       if (!load_classes(b, i, s.cls)) break;
-      if (weighted()) load_weights(b, s.cls, s.w);
+      if (weighted_) load_weights(b, &s);
       count(b, s.cls, s.w, &sums);
     }
     return sums;
@@ -183,7 +190,8 @@ class LossRun {
       } else if (call_.want_loss || !call_.from_log_probs) {
         forward(b, &s);
       }
-      if (weighted()) load_weights(b, s.cls, s.w);
+      if (weighted_ || smoothing_ != 0) load_weights(b, &s);
+      if (p_.classes > 0) extras(b, &s, &sums);
       if (call_.want_loss) finish_loss(b, &s, &sums);
       if (call_.want_grad && p_.classes > 0) backward(b, &s);
     }
@@ -205,6 +213,11 @@ class LossRun {
       return;
     }
     const Buffer1 lse(s->lse, b.rows), ref(s->ref, b.rows), sum(s->sum, b.rows);
+    if (smoothing_ != 0) {
+      const Buffer1 weight(weight_, p_.classes), dot(s->dot, b.rows);
+      call(k_.forward, lossgen_args_cross_entropy_forward_general{&in, &cls, &weight, &nll, &lse, &ref, &sum, &dot});
+      return;
+    }
     call(k_.forward, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &lse, &ref, &sum});
     // Rows whose cheap reference did not hold (overflow, infinities, NaN) are done again, neighbours together.
     for (int64_t i = 0; i < b.rows; i++) {
@@ -218,13 +231,43 @@ class LossRun {
     }
   }
 
+  // From nll: smoothing, z-loss and weights of a kept row.
+  S row_loss(const Scratch &s, int64_t i) const {
+    const S z = (S)call_.options.z_loss, z_part = z != 0 ? z * s.lse[i] * s.lse[i] : 0;
+    if (smoothing_ == 0) return weighted_ ? s.w[i] * (s.nll[i] + z_part) : s.nll[i] + z_part;
+    // (1 - e) w_y nll + e / C sum_c w_c (lse - x_c), the latter relative to ref. 1 - e = 0 still spreads inf and NaN,
+    // as PyTorch's formula does.
+    const double spread = weight_sum_ * log((double)s.sum[i]) - s.dot[i];
+    return (S)((1 - smoothing_) * s.w[i] * s.nll[i] + s.own[i] * smoothing_ / p_.classes * spread + s.w[i] * z_part);
+  }
+
+  // Outputs beside the loss that need the block's logits before the gradient replaces them.
+  void extras(const Block &b, Scratch *s, Sums *sums) const {
+    const Buffer2 in(p_, kIn0, b, 0, b.rows);
+    if (k_.log_probs) {
+      const Buffer2 out(p_, kLogProbs, b, 0, b.rows);
+      call(k_.log_probs, lossgen_args_log_softmax_forward{&in, &out});
+    }
+    if (!k_.stats) return;
+    int32_t argmax[kMaxBlockRows];
+    const Buffer1 first(argmax, b.rows), entropy_rows(s->b, b.rows);
+    call(k_.stats, lossgen_args_row_stats{&in, &first, &entropy_rows});
+    for (int64_t i = 0; i < b.rows; i++) sums->correct += s->cls[i] >= 0 && s->cls[i] == argmax[i];
+    const Tensor &entropy = p_.row[kEntropy], &best = p_.row[kArgmax];
+    if (entropy.defined())
+      store_rows(entropy.data + b.row[kEntropy] * entropy.bytes(), entropy.type, p_.inner.row[kEntropy], s->b, b.rows);
+    if (!best.defined()) return;
+    const int64_t stride = p_.inner.row[kArgmax];
+    for (int64_t i = 0; i < b.rows; i++) {
+      if (best.bytes() == 8) ((int64_t *)best.data)[b.row[kArgmax] + i * stride] = argmax[i];
+      else ((int32_t *)best.data)[b.row[kArgmax] + i * stride] = argmax[i];
+    }
+  }
+
   void finish_loss(const Block &b, Scratch *s, Sums *sums) const {
-    if (call_.options.z_loss != 0)
+    if (!uniform_)
       for (int64_t i = 0; i < b.rows; i++)
-        if (s->cls[i] >= 0) s->nll[i] += (S)call_.options.z_loss * s->lse[i] * s->lse[i];
-    if (weighted())
-      for (int64_t i = 0; i < b.rows; i++)
-        if (s->cls[i] >= 0) s->nll[i] *= s->w[i];
+        if (s->cls[i] >= 0) s->nll[i] = row_loss(*s, i);
     count(b, s->cls, s->w, sums);
     const Tensor &lse = p_.row[kLse], &loss = p_.row[kLoss];
     if (lse.defined() && !call_.lse_is_input)
@@ -252,8 +295,14 @@ class LossRun {
       else std::fill(d, d + b.rows, (S)1);
       const S z = (S)(2 * call_.options.z_loss);
       for (int64_t i = 0; i < b.rows; i++) {
-        d[i] = (S)scale_ * d[i] * (weighted() ? s->w[i] : (S)1);
-        s->a[i] = z != 0 ? d[i] * (1 + z * s->lse[i]) : d[i];
+        const S g = (S)scale_ * d[i], gw = weighted_ || smoothing_ != 0 ? g * s->w[i] : g;
+        s->a[i] = d[i] = gw;
+        if (smoothing_ != 0) {
+          s->b[i] = (S)(smoothing_ / p_.classes) * g * s->own[i];
+          d[i] = (S)(1 - smoothing_) * gw;
+          s->a[i] = d[i] + s->b[i] * (S)weight_sum_;
+        }
+        if (z != 0) s->a[i] += gw * z * s->lse[i];
       }
     }
     const Buffer2 out(p_, kOut, b, 0, b.rows);
@@ -264,6 +313,11 @@ class LossRun {
     }
     const Buffer2 in(p_, kIn0, b, 0, b.rows);
     const Buffer1 a(s->a, b.rows), ref(s->ref, b.rows), sum(s->sum, b.rows);
+    if (smoothing_ != 0) {
+      const Buffer1 weight(weight_, p_.classes), smooth(s->b, b.rows);
+      call(k_.backward, lossgen_args_cross_entropy_backward_general{&in, &cls, &weight, &a, &smooth, &d_rows, &ref, &sum, &out});
+      return;
+    }
     call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &d_rows, &ref, &sum, &out});
   }
 
@@ -299,8 +353,8 @@ class LossRun {
   const Problem &p_;
   Kernels k_;
   const S *weight_;
-  bool uniform_;
-  double scale_ = 1;
+  bool weighted_, uniform_;  // any weights; nothing that differs between kept rows
+  double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
   std::atomic<int64_t> bad_block_{kNone};
   Sums sums_[kMaxChunks];  // left as it is until a chunk is done: clearing 24 KB costs more than a small call
 };
@@ -311,22 +365,25 @@ lossgen_status find(const LossCall &call, lossgen_stage_id stage, int dtype, int
   return *kernel ? LOSSGEN_OK : explain_missing(stage, dtype, layout, call.problem.classes, call.forced_target, general);
 }
 
-// Class weights as one dense array of S: the tensor itself where it already is one.
+// Class weights as one dense array of S: the tensor itself where it already is one. Label smoothing wants ones where
+// there are none.
 template <class S>
 lossgen_status dense_weights(const LossCall &call, S **owned, const S **weights) {
   const Tensor &w = call.weight;
+  const int64_t classes = call.problem.classes;
   *owned = nullptr;
   *weights = nullptr;
-  if (!w.defined() || w.shape[0] == 0) return LOSSGEN_OK;
-  if (w.bytes() == sizeof(S) && (w.stride[0] == 1 || w.shape[0] == 1)) {
+  if (classes == 0 || (!w.defined() && call.options.label_smoothing == 0)) return LOSSGEN_OK;
+  if (w.defined() && w.bytes() == sizeof(S) && (w.stride[0] == 1 || classes == 1)) {
     *weights = (const S *)w.data;
     return LOSSGEN_OK;
   }
-  const size_t bytes = (size_t)w.shape[0] * sizeof(S);
+  const size_t bytes = (size_t)classes * sizeof(S);
   const lossgen_options &o = call.options;
   *owned = (S *)(o.allocate ? o.allocate(o.allocator_user, bytes) : malloc(bytes));
   if (!*owned) return fail(LOSSGEN_OUT_OF_MEMORY, "no memory for %zu bytes of class weights", bytes);
-  load_rows(*owned, w.data, w.type, w.stride[0], w.shape[0]);
+  if (w.defined()) load_rows(*owned, w.data, w.type, w.stride[0], classes);
+  else std::fill(*owned, *owned + classes, (S)1);
   *weights = *owned;
   return LOSSGEN_OK;
 }
@@ -346,22 +403,31 @@ lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
 
 lossgen_status run_loss(LossCall *call) {
   Problem &p = call->problem;
-  canonicalize(&p);
-  const int dtype = dtype_id(p.matrix[kIn0].type);
-  Kernels k;
-  lossgen_status status = find(*call, LOSSGEN_STAGE_target_classes, dtype_id(p.row[kTarget].type), LOSSGEN_LAYOUT_any, &k.classes);
+  lossgen_status status = canonicalize(&p);
   if (status != LOSSGEN_OK) return status;
-  const bool nll = call->from_log_probs;
-  if (call->want_loss || !nll) {
-    status = find(*call, nll ? LOSSGEN_STAGE_nll_loss_forward : LOSSGEN_STAGE_cross_entropy_forward, dtype, p.layout, &k.forward);
-    if (status == LOSSGEN_OK && !nll)
-      status = find(*call, LOSSGEN_STAGE_cross_entropy_forward_exact, dtype, p.layout, &k.exact);
-    if (status != LOSSGEN_OK) return status;
-  }
-  if (call->want_grad) {
-    status = find(*call, nll ? LOSSGEN_STAGE_nll_loss_backward : LOSSGEN_STAGE_cross_entropy_backward, dtype, p.layout, &k.backward);
-    if (status != LOSSGEN_OK) return status;
-  }
+  const int dtype = dtype_id(p.matrix[kIn0].type);
+  const bool nll = call->from_log_probs, general = call->options.label_smoothing != 0;
+  const bool stats = p.row[kArgmax].defined() || p.row[kEntropy].defined() || call->correct.defined();
+  Kernels k;
+  const struct {
+    bool wanted;
+    lossgen_stage_id stage;
+    const lossgen_kernel **kernel;
+  } wanted[] = {
+      {nll && call->want_loss, LOSSGEN_STAGE_nll_loss_forward, &k.forward},
+      {nll && call->want_grad, LOSSGEN_STAGE_nll_loss_backward, &k.backward},
+      {!nll && !general, LOSSGEN_STAGE_cross_entropy_forward, &k.forward},
+      {!nll && !general, LOSSGEN_STAGE_cross_entropy_forward_exact, &k.exact},
+      {!nll && general, LOSSGEN_STAGE_cross_entropy_forward_general, &k.forward},
+      {!nll && !general && call->want_grad, LOSSGEN_STAGE_cross_entropy_backward, &k.backward},
+      {!nll && general && call->want_grad, LOSSGEN_STAGE_cross_entropy_backward_general, &k.backward},
+      {p.matrix[kLogProbs].defined(), LOSSGEN_STAGE_log_softmax_forward, &k.log_probs},
+      {stats, LOSSGEN_STAGE_row_stats, &k.stats},
+  };
+  status = find(*call, LOSSGEN_STAGE_target_classes, dtype_id(p.row[kTarget].type), LOSSGEN_LAYOUT_any, &k.classes);
+  for (const auto &w : wanted)
+    if (status == LOSSGEN_OK && w.wanted) status = find(*call, w.stage, dtype, p.layout, w.kernel);
+  if (status != LOSSGEN_OK) return status;
   // One cut for both passes: a block's logits are still in cache when its gradient is made.
   cut_into_blocks(&p, *(k.forward ? k.forward : k.backward));
   const bool wide = p.matrix[kIn0].type.bits == 64;

@@ -18,7 +18,7 @@ struct LossCall {
   Tensor weight;        // [C] or undefined
   Tensor loss;          // undefined without want_loss; scalar unless reduction none (then it is row[kLoss] as well)
   Tensor grad_scalar;   // upstream gradient [] or undefined; per row it is row[kGradLoss]
-  Tensor total_weight;  // output, or undefined
+  Tensor total_weight, correct;  // outputs, or undefined
   Tensor saved_total_weight;
   bool lse_is_input = false;  // row[kLse] holds a saved lse (backward) instead of receiving one
 };

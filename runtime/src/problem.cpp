@@ -33,12 +33,16 @@ bool contiguous(const Problem &p, const int64_t (&strides)[kMatrices]) {
 
 }  // namespace
 
-void canonicalize(Problem *problem) {
+lossgen_status canonicalize(Problem *problem) {
   Problem &p = *problem;
   const Tensor &shape = p.matrix[kIn0];
   p.classes = shape.shape[p.class_axis];
   for (int t = 0; t < kMatrices; t++)
     p.class_stride[t] = p.matrix[t].defined() ? p.matrix[t].stride[p.class_axis] : 0;
+  for (int t = 0; t < kMatrices; t++)
+    if (p.classes > INT32_MAX || (p.classes > 1 && p.class_stride[t] > INT32_MAX / 2 / (p.classes - 1)))
+      return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s has %lld classes %lld elements apart; a row may span 2^30 elements",
+                  p.matrix[t].name, (long long)p.classes, (long long)p.class_stride[t]);
 
   int count = 0;
   Axis axes[kMaxRank];
@@ -86,6 +90,7 @@ void canonicalize(Problem *problem) {
     p.outer[p.outer_count++] = axes[i];
     p.outer_size *= axes[i].extent;
   }
+  return LOSSGEN_OK;
 }
 
 void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel) {

@@ -7,10 +7,10 @@
 namespace lossgen {
 
 // Tensors of a problem that have the class axis, and those with one element per row.
-enum Matrix { kIn0, kIn1, kOut, kMatrices };
-enum RowTensor { kTarget, kLoss, kGradLoss, kRowWeight, kLse, kRowTensors };
+enum Matrix { kIn0, kIn1, kOut, kLogProbs, kMatrices };
+enum RowTensor { kTarget, kLoss, kGradLoss, kRowWeight, kLse, kArgmax, kEntropy, kRowTensors };
 
-// Per-row scratch of a block lives on the stack: seven arrays of this many rows.
+// Per-row scratch of a block lives on the stack: about ten arrays of this many rows.
 constexpr int64_t kMaxBlockRows = 1024;
 
 struct Axis {
@@ -40,7 +40,8 @@ struct Problem {
 lossgen_status find_class_axis(const lossgen_options &options, int rank, int *axis);
 
 // Fills in everything above but the blocks, from matrix[] and row[] and class_axis; merges axes where all strides allow.
-void canonicalize(Problem *problem);
+// Kernels index one row with 32 bits: a row that spans more elements is not supported.
+lossgen_status canonicalize(Problem *problem);
 
 // Blocks of about kernel.block_bytes. They depend on the shape and the kernel's schedule, on nothing else, and so do
 // the chunks: runs of blocks whose sums are taken in order, at most kMaxChunks of them.

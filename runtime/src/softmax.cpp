@@ -9,7 +9,8 @@ namespace lossgen {
 
 lossgen_status run_log_softmax(Problem *problem, bool backward, const lossgen_options &options, int forced_target) {
   Problem &p = *problem;
-  canonicalize(&p);
+  const lossgen_status status = canonicalize(&p);
+  if (status != LOSSGEN_OK) return status;
   const int stage = backward ? LOSSGEN_STAGE_log_softmax_backward : LOSSGEN_STAGE_log_softmax_forward;
   const int dtype = dtype_id(p.matrix[kIn0].type);
   const bool general = options.general_kernels_only;
