@@ -31,6 +31,7 @@ void mlir::lossgen::registerPasses() {
   registerPass([] { return createRaisePass(); });
   registerPass([] { return createDecomposePass(); });
   registerPass([] { return createConvertToCallsPass(); });
+  registerPass([] { return createRequestPass(); });
   pipeline("lossgen-calls-to-llvm", "lossgen ops on tensors to the LLVM dialect, by calls of the C library",
            std::string(bufferize) + "convert-lossgen-to-calls," + lower);
   pipeline("lossgen-loops-to-llvm", "lossgen ops on tensors to the LLVM dialect, by loops: no library is needed",

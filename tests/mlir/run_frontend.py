@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Runs a module as a front end printed it three ways, and compares: as it is, raised and decomposed, raised and calling
+the library. Inputs are made up: logits and weights at random, labels with ignored, negative and, where the module is
+said to allow them, bad ones.
+
+    run_frontend.py --opt MLIR-OPT --plugin PLUGIN --runner MLIR-RUNNER --libs A.so,B.so [--no-calls] FILE...
+"""
+
+import argparse
+import math
+import random
+import re
+import subprocess
+import sys
+
+LOWER = ("convert-elementwise-to-linalg,canonicalize,cse,empty-tensor-to-alloc-tensor,"
+         "one-shot-bufferize{bufferize-function-boundaries=true},buffer-deallocation-pipeline,%s"
+         "func.func(convert-linalg-to-loops),convert-scf-to-cf,expand-strided-metadata,lower-affine,"
+         "arith-expand{include-bf16=true},convert-math-to-llvm,convert-arith-to-llvm,finalize-memref-to-llvm,"
+         "convert-func-to-llvm,convert-cf-to-llvm,convert-index-to-llvm,reconcile-unrealized-casts")
+RAISE = "raise-linalg-to-lossgen,cse,canonicalize,cse,"
+WAYS = {
+    "as it is": LOWER % "",
+    "raised, loops": RAISE + "lossgen-decompose," + LOWER % "",
+    "raised, calls": RAISE + LOWER % "convert-lossgen-to-calls,",
+}
+
+
+def literal(rng, shape, make):
+    """A nested list of a shape, as MLIR writes it."""
+    if not shape:
+        return make()
+    return "[" + ", ".join(literal(rng, shape[1:], make) for _ in range(shape[0])) + "]"
+
+
+def driver(text, jax, sizes):
+    """A function @drive that calls @main with made-up tensors and prints what it returns."""
+    signature = re.search(r"func\.func (?:public )?@main\((.*?)\) -> (.*?) \{\n", text).groups()
+    types = re.findall(r"%\w+: (tensor<[^>]*>)", signature[0])
+    results = re.findall(r"tensor<[^>]*>", signature[1])
+    rng = random.Random(7)
+    lines, values = [], []
+    for number, kind in enumerate(types):
+        *shape, element = kind[len("tensor<"):-1].split("x")
+        shape = [sizes[i % 2] if size == "?" else int(size) for i, size in enumerate(shape)]
+        static = "tensor<" + "x".join([str(s) for s in shape] + [element]) + ">"
+        if element.startswith("i"):
+            bad = [-1, -8, 8, -9, 100] if jax else [-100 if "-100" in text else 255 if "255" in text else 0]
+            choices = list(range(8)) * 2 + bad * 2
+            data = literal(rng, shape, lambda: str(rng.choice(choices)))
+        else:
+            data = literal(rng, shape, lambda: f"{rng.uniform(0.25, 3) * (1 if len(shape) == 1 else rng.choice((-1, 1))):.4f}")
+        lines.append(f"    %in{number} = arith.constant dense<{data}> : {static}")
+        value = f"%in{number}"
+        if static != kind:
+            lines.append(f"    %cast{number} = tensor.cast {value} : {static} to {kind}")
+            value = f"%cast{number}"
+        values.append(value)
+    outputs = ", ".join(results)
+    lines.append(f"    %out{':' + str(len(results)) if len(results) > 1 else ''} = func.call @main({', '.join(values)}) : "
+                 f"({', '.join(types)}) -> ({outputs})")
+    for number, kind in enumerate(results):
+        value = f"%out#{number}" if len(results) > 1 else "%out"
+        wide = re.sub(r"(f32|f64|f16|bf16)>$", "f64>", kind)
+        if not kind.endswith("f64>"):
+            lines.append(f"    %wide{number} = arith.extf {value} : {kind} to {wide}")
+            value = f"%wide{number}"
+        lines.append(f"    %any{number} = tensor.cast {value} : {wide} to tensor<*xf64>")
+        lines.append(f"    func.call @printMemrefF64(%any{number}) : (tensor<*xf64>) -> ()")
+    body = "\n".join(lines)
+    function = ("  func.func private @printMemrefF64(tensor<*xf64>) attributes {llvm.emit_c_interface}\n"
+                f"  func.func @drive() {{\n{body}\n    return\n  }}\n")
+    return text.rstrip()[:-1] + function + "}\n"
+
+
+def run(arguments, text, pipeline):
+    lowered = subprocess.run([arguments.opt, f"--load-dialect-plugin={arguments.plugin}",
+                              f"--pass-pipeline=builtin.module({pipeline})"], input=text, capture_output=True, text=True)
+    if lowered.returncode:
+        raise RuntimeError(f"mlir-opt: {lowered.stderr[-2000:]}")
+    ran = subprocess.run([arguments.runner, "-e", "drive", "--entry-point-result=void"] +
+                         [f"--shared-libs={lib}" for lib in arguments.libs.split(",") if lib],
+                         input=lowered.stdout, capture_output=True, text=True)
+    if ran.returncode:
+        raise RuntimeError(f"mlir-runner: {ran.stdout[-500:]}{ran.stderr[-1500:]}")
+    printed = re.sub(r"Unranked.*data =", "", ran.stdout)
+    return [float(word) for word in re.findall(r"-?nan|-?inf|-?\d[\d.e+-]*", printed)]
+
+
+def close(a, b, tolerance):
+    if math.isnan(a) or math.isnan(b):
+        return math.isnan(a) and math.isnan(b)
+    return a == b or abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("opt", "plugin", "runner", "libs"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--no-calls", action="store_true")
+    parser.add_argument("files", nargs="+")
+    arguments = parser.parse_args()
+    failures = 0
+    for path in arguments.files:
+        source = open(path).read()
+        text = driver(source, "/jax/" in path, (4, 8))
+        tolerance = 3e-2 if re.search(r"bf16|f16", source) else 1e-5
+        wanted = None
+        for way, pipeline in WAYS.items():
+            if arguments.no_calls and "calls" in way:
+                continue
+            try:
+                got = run(arguments, text, pipeline)
+            except RuntimeError as error:
+                print(f"FAIL {path} {way}: {error}")
+                failures += 1
+                continue
+            if wanted is None:
+                wanted = got
+            if len(got) != len(wanted) or not got or not all(close(a, b, tolerance) for a, b in zip(got, wanted)):
+                print(f"FAIL {path} {way}: {got}\n  as it is: {wanted}")
+                failures += 1
+            else:
+                print(f"ok   {path} {way}: {got[:3]}")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
