@@ -51,8 +51,8 @@ std::vector<demo::Contender> compare(const demo::Training &training) {
     print_row(name, coded, bytes);
     contenders.push_back({name, color, coded * 8 / static_cast<double>(bytes)});
   };
-  printf("\n%s%s bytes\n", training.complete ? "the same " : "time was up; the same first parts of all streams, ",
-         with_commas(bytes).c_str());
+  printf("\n%s the same %s bytes%s\n", training.complete ? "on" : "time was up (--seconds); on",
+         with_commas(bytes).c_str(), training.complete ? "" : ", the first part of every stream");
   const auto compressor = [&](const std::vector<std::string> &command, const std::string &name, const char *color) {
     if (const auto size = demo::compressed_size(command, training.scored))
       add(name, color, static_cast<double>(*size));
