@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <set>
 
 #include "compile.h"
 #include "emit.h"
@@ -24,6 +25,14 @@ void list_choices() {
   print_line("dtypes", known_dtypes());
   print_line("layouts", known_layouts());
   print_line("targets", known_targets());
+}
+
+// What `emit` writes when nothing else is asked for, without compiling it. A kernel that goes with the objects of two
+// CPUs is named once.
+void list_all_kernels() {
+  std::set<std::string> seen;
+  for (const Kernel &kernel : expand(Request{}))
+    if (seen.insert(kernel.symbol).second) std::printf("%s\n", kernel.symbol.c_str());
 }
 
 // The kernels of an emitted folder, from its manifests.
@@ -95,6 +104,8 @@ int main(int argc, char **argv) {
   std::string folder;
   CLI::App *list_command = app.add_subcommand("list", "what can be emitted, or what a folder holds");
   list_command->add_option("folder", folder, "a folder that `lossgen emit` wrote");
+  bool all_kernels = false;
+  list_command->add_flag("--kernels", all_kernels, "the name of every kernel that `emit` writes by default");
 
   std::string kernel, form = "stmt";
   std::vector<std::string> inspect_files;
@@ -109,7 +120,8 @@ int main(int argc, char **argv) {
       const int count = emit(request, options);
       std::printf("%d kernels in %s\n", count, options.folder.c_str());
     } else if (*list_command) {
-      if (folder.empty()) list_choices();
+      if (all_kernels) list_all_kernels();
+      else if (folder.empty()) list_choices();
       else return list_folder(folder);
     } else {
       return inspect(kernel, form, inspect_files);
