@@ -1,7 +1,8 @@
 """Runs tests/mlir: lit -sv build/.../tests/mlir, or `ctest -L mlir`."""
 
 import os
-import platform
+import shutil
+import sys
 
 import lit.formats
 
@@ -11,22 +12,32 @@ config.suffixes = [".mlir", ".test"]
 config.excludes = ["Inputs", "frontends", "invalid-corpus"]
 config.test_source_root = os.path.dirname(__file__)
 # lit.site.cfg.py, which CMake writes, sets the paths; these are its keys.
-for key in ("plugin", "llvm_tools", "filecheck", "shim", "runner_utils", "binary_dir"):
+for key in ("plugin", "llvm_tools", "shim", "runner_utils", "binary_dir"):
     if not hasattr(config, key):
         raise SystemExit("run lit on the build folder: lit.site.cfg.py there says where the tools are")
 
 config.test_exec_root = config.binary_dir
 config.environment["PATH"] = config.llvm_tools + os.pathsep + os.environ.get("PATH", "")
-opt = os.path.join(config.llvm_tools, "mlir-opt")
+tool = lambda name: os.path.join(config.llvm_tools, name)
+libraries = [os.path.join(config.runner_utils, f"libmlir_{part}_utils.so") for part in ("runner", "c_runner", "float16")]
+libraries += [config.shim] if config.shim else []
+frontend = " ".join([sys.executable, os.path.join(config.test_source_root, "run_frontend.py"), "--opt", tool("mlir-opt"),
+                     "--plugin", config.plugin, "--runner", tool("mlir-runner"), "--libs", ",".join(libraries)])
+# The longer name first: lit replaces in this order.
 config.substitutions += [
-    ("%mlir-opt", f"{opt} --load-dialect-plugin={config.plugin}"),
-    ("%stock-mlir-opt", opt),
+    ("%stock-mlir-opt", tool("mlir-opt")),
+    ("%mlir-opt", f"{tool('mlir-opt')} --load-dialect-plugin={config.plugin}"),
+    ("%raise", f"{tool('mlir-opt')} --load-dialect-plugin={config.plugin}"
+     " --pass-pipeline='builtin.module(raise-linalg-to-lossgen,cse,canonicalize,cse)'"),
     ("%plugin", config.plugin),
-    ("%FileCheck", config.filecheck),
-    # Runs a module in the LLVM dialect; its exit code is the program's.
-    ("%run", os.path.join(config.llvm_tools, "mlir-runner") + " -e main --entry-point-result=void"
-     f" --shared-libs={config.runner_utils} --shared-libs={config.shim}"),
-    ("%shim", config.shim),
+    ("%python", sys.executable),
+    ("%mutate", f"{sys.executable} {os.path.join(config.test_source_root, 'mutate.py')}"),
+    ("%run-frontend", frontend + ("" if config.shim else " --no-calls")),
+    # Runs a module in the LLVM dialect: its functions print.
+    ("%run", " ".join([tool("mlir-runner"), "-e main --entry-point-result=void"] +
+                      [f"--shared-libs={library}" for library in libraries])),
 ]
 if config.shim:
     config.available_features.add("library")
+if shutil.which("valgrind"):
+    config.available_features.add("valgrind")

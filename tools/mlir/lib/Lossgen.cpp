@@ -81,10 +81,9 @@ public:
       if (auto memref = dyn_cast<MemRefType>(type); memref && memref.getMemorySpace())
         return op->emitOpError("takes memrefs in the default memory space, got ") << type;
     if (classes.getRank() == 0)
-      return op->emitOpError() << name << " must have a class axis: (C), (N, C) or (N, C, d1, ..., dK), got '" << classes
-                               << "'";
+      return op->emitOpError() << name << " must have a class axis: (C), (N, C) or (N, C, d1, ..., dK), got " << classes;
     if (dim < 0 || dim >= classes.getRank())
-      return op->emitOpError("class_axis ") << *given << " is out of range for " << name << " '" << classes << "'";
+      return op->emitOpError("class_axis ") << *given << " is out of range for " << name << " " << classes;
     return success();
   }
 
@@ -93,7 +92,7 @@ public:
     if (type.getElementType() != classes.getElementType() ||
         failed(verifyCompatibleShape(type.getShape(), classes.getShape())))
       return op->emitOpError() << otherName << " must have the shape and element type of " << name << ", got " << name
-                               << " '" << classes << "' and " << otherName << " '" << type << "'";
+                               << " " << classes << " and " << otherName << " " << type;
     return success();
   }
 
@@ -101,8 +100,7 @@ public:
     auto type = cast<ShapedType>(other.getType());
     if (failed(verifyCompatibleShape(withoutDim(classes.getShape(), dim), type.getShape())))
       return op->emitOpError() << otherName << " must have the shape of " << name << " without the class axis (axis "
-                               << dim << "), got " << name << " '" << classes << "' and " << otherName << " '" << type
-                               << "'";
+                               << dim << "), got " << name << " " << classes << " and " << otherName << " " << type;
     return success();
   }
 
@@ -121,7 +119,7 @@ public:
     auto diagnostic = op->emitOpError() << otherName << " must have rank 0";
     if (!reduction.empty())
       diagnostic << " for reduction " << reduction;
-    return diagnostic << ", got " << name << " '" << classes << "' and " << otherName << " '" << type << "'";
+    return diagnostic << ", got " << name << " " << classes << " and " << otherName << " " << type;
   }
 
   LogicalResult accumulation(Value other, StringRef otherName, bool orOwn) {
@@ -132,7 +130,7 @@ public:
     auto diagnostic = op->emitOpError() << otherName << " must have elements of " << wide;
     if (orOwn && own != wide)
       diagnostic << " or " << own;
-    return diagnostic << " for " << name << " '" << classes << "', got '" << type << "'";
+    return diagnostic << " for " << name << " " << classes << ", got " << type;
   }
 
   LogicalResult totalWeight(Value other) {
@@ -153,7 +151,7 @@ public:
     if (type.getRank() == 1 && succeeded(verifyCompatibleDims({type.getDimSize(0), classes.getDimSize(dim)})))
       return success();
     return op->emitOpError("weight must have one element per class, got ")
-           << name << " '" << classes << "' (class axis " << dim << ") and weight '" << type << "'";
+           << name << " " << classes << " (class axis " << dim << ") and weight " << type;
   }
 
   // One element type for both keeps the number of library symbols small.
