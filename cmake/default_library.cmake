@@ -1,8 +1,8 @@
-# What most users link: the runtime with kernels of every op for all levels of this CPU.
+# What most users link: the runtime with kernels of every op for all levels of this CPU and for GPUs.
 #   lossgen::lossgen  in this build: the static pieces; in the installed package: liblossgen.so
 #   lossgen::shared   liblossgen.so
 #   lossgen::static   liblossgen.a
-lossgen_add_library(lossgen_kernels STATIC PREFIX lossgen TARGETS x86-64-v2 x86-64-v3 x86-64-v4 arm64)
+lossgen_add_library(lossgen_kernels STATIC PREFIX lossgen)
 add_library(lossgen_lossgen INTERFACE)
 target_link_libraries(lossgen_lossgen INTERFACE lossgen_kernels lossgen_runtime)
 add_library(lossgen::lossgen ALIAS lossgen_lossgen)

@@ -180,7 +180,7 @@ case_halide() {
   [ "$(uname -m)" = x86_64 ] || exit 77
   cp -rL "$HALIDE_INCLUDE" "$work/halide_include"
   build halide halide -DHALIDE_INCLUDE="$work/halide_include" -DHALIDE_LIBRARY="$prefix/lib/lossgen/libHalide.so" \
-    "-DLOSSGEN_TARGETS=x86-64-v2;x86-64-v3"
+    "-DLOSSGEN_TARGETS=x86-64-v2;cuda-sm80"
   bare "$work/halide/consumer"
 }
 
