@@ -67,7 +67,11 @@ Row row_of(const Expr &others, const Expr &base, const Expr &x_y, bool exact) {
   const Expr zero = Internal::make_zero(base.type());
   Row row;
   Expr log_sum = log1p_positive(others);
-  row.sum = strict_float(others + (exact ? exp_of_difference(x_y, base) : Internal::make_one(base.type())));
+  // An infinite x_y is no reference: NaN in place of its own 1 sends the row to the exact stage.
+  const Type t = base.type();
+  Expr own =
+      exact ? exp_of_difference(x_y, base) : select(is_finite_number(x_y), Internal::make_one(t), not_a_number(t));
+  row.sum = strict_float(others + own);
   row.nll = log_sum;
   if (exact) {
     // Relative to x_y again where x_y is the maximum itself.
