@@ -26,7 +26,7 @@ void reduce_in_block(Algorithm &s, Reduction &reduction, const Params &p, LoopLe
   Func total = reduction.func;
   if (quads) total.update().split(k, k, four, kQuad);
   total.update().split(k, step, thread, p.threads, TailStrategy::GuardWithIf);
-  Func partial = quads ? total.update().rfactor(thread, t) : total.update().rfactor(thread, t);
+  Func partial = total.update().rfactor(thread, t);
   total.update().split(thread, group, lane, fan);
   Func few = total.update().rfactor(lane, l);
 
@@ -107,8 +107,9 @@ Params gpu_defaults(const KernelKey &key) {
 void schedule_gpu(Algorithm &algorithm, const KernelKey &key, const Params &params) {
   if (params.threads < 32 || params.threads % 32)
     throw std::invalid_argument("threads = " + std::to_string(params.threads) + " is not a multiple of 32");
-  const bool block_per_row = key.layout == LOSSGEN_LAYOUT_rows || key.layout == LOSSGEN_LAYOUT_rows4 ||
-                             (key.layout == LOSSGEN_LAYOUT_any && !algorithm.reductions.empty());
+  // Numbers per row alone need no second thread for a row.
+  const bool rows = key.layout != LOSSGEN_LAYOUT_planes;
+  const bool block_per_row = rows && (!algorithm.reductions.empty() || algorithm.per_logit.defined());
   if (block_per_row) schedule_rows(algorithm, params);
   else schedule_thread_per_row(algorithm, params);
 }

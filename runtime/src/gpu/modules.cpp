@@ -108,7 +108,7 @@ lossgen_status load(const Driver &d, Image *image, int device) {
   return status;
 }
 
-// A kernel's code returns what its calls return: any number but 0 ends it. The status goes round it.
+// Kernels are built without asserts and go on after a call that failed: the status goes round them.
 int leave(lossgen_status status) {
   if (current != nullptr && current->status == LOSSGEN_OK) current->status = status;
   return status == LOSSGEN_OK ? 0 : -1;
@@ -190,13 +190,14 @@ LOSSGEN_API int lossgen_device_copy_to_device(void *, lossgen_buffer *buffer, co
 }
 
 LOSSGEN_API int lossgen_device_cuda_run(void *, void *state, const char *entry, int grid_x, int grid_y, int grid_z,
-                                        int block_x, int block_y, int block_z, int shared_bytes, const void *,
+                                        int block_x, int block_y, int block_z, int shared_bytes, const size_t sizes[],
                                         void *arguments[], int8_t is_buffer[]) {
-  constexpr int kMaxArguments = 64;
+  constexpr int kMaxArguments = 256;  // Halide passes what does not depend on the thread precomputed: up to 70 here
   LaunchScope *call = current;
-  if (call == nullptr) return -1;
+  if (call == nullptr || call->status != LOSSGEN_OK) return -1;
   if (call->load_only || grid_x <= 0 || grid_y <= 0 || grid_z <= 0) return 0;
   const auto *image = static_cast<const Image *>(state);
+  if (image == nullptr) return leave(fail(LOSSGEN_DEVICE_ERROR, "kernel %s was not initialized", entry));
   const Loaded *loaded = image->loaded[call->device].load(std::memory_order_acquire);
   int index = 0;
   while (index < image->entries && strcmp(image->names[index], entry) != 0) ++index;
@@ -205,7 +206,7 @@ LOSSGEN_API int lossgen_device_cuda_run(void *, void *state, const char *entry, 
   CuPointer pointers[kMaxArguments];
   void *values[kMaxArguments];
   int count = 0;
-  for (; arguments[count] != nullptr; ++count) {
+  for (; sizes[count] != 0; ++count) {
     if (count == kMaxArguments) return leave(fail(LOSSGEN_DEVICE_ERROR, "kernel %s has too many arguments", entry));
     pointers[count] = is_buffer[count] ? static_cast<const lossgen_buffer *>(arguments[count])->device : 0;
     values[count] = is_buffer[count] ? &pointers[count] : arguments[count];

@@ -1,0 +1,75 @@
+"""Assembles the PTX of every CUDA kernel for the devices that it is meant for: no spills, few enough registers for full
+occupancy, 128-bit access where the layout promises it. Exit code 77: ptxas was not found."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ARCHITECTURES = ["sm_80", "sm_90", "sm_100"]
+# 65536 registers for 2048 threads are 32 each; kernels may use a few more where that was measured to be enough.
+MAX_REGISTERS = 40
+MAX_SHARED = 24 * 1024
+
+
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def kernels(generator):
+    with tempfile.TemporaryDirectory() as folder:
+        run([generator, "emit", "--targets", "cuda-sm80", "--out", folder])
+        return [line.split()[-1] for line in run([generator, "list", folder]).splitlines() if "__cuda_" in line]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--generator", required=True)
+    parser.add_argument("--ptxas", default="")
+    arguments = parser.parse_args()
+    if not os.path.exists(arguments.ptxas):
+        print("ptxas was not found: install a CUDA toolkit, or let `tools/test --with cuda` fetch it")
+        return 77
+
+    failures = []
+    names = kernels(arguments.generator)
+    print(f"{'kernel':56} {'ld.v4':>5} {'st.v4':>5} {'barriers':>8}  registers on {', '.join(ARCHITECTURES)}")
+    for name in names:
+        ptx = run([arguments.generator, "inspect", name, "--as", "ptx"])
+        registers = []
+        for architecture in ARCHITECTURES:
+            with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
+                file.write(ptx)
+                file.flush()
+                report = run([arguments.ptxas, "-v", f"-arch={architecture}", "-o", os.devnull, file.name])
+            used = max(int(n) for n in re.findall(r"Used (\d+) registers", report))
+            spilled = max(int(n) for n in re.findall(r"(\d+) bytes spill", report))
+            registers.append(used)
+            if spilled:
+                failures.append(f"{name}: {spilled} bytes spilled on {architecture}")
+            if used > MAX_REGISTERS:
+                failures.append(f"{name}: {used} registers on {architecture}, at most {MAX_REGISTERS}")
+        loads = len(re.findall(r"ld\.global\S*\.v4", ptx))
+        stores = len(re.findall(r"st\.global\S*\.v4", ptx)) + len(re.findall(r"st\.global\.v2\.b64", ptx))
+        barriers = len(re.findall(r"bar(?:rier)?\.sync", ptx))
+        print(f"{name:56} {loads:5} {stores:5} {barriers:8}  {', '.join(map(str, registers))}")
+        if "rows4" in name and "forward" in name and "nll_loss" not in name and not loads:
+            failures.append(f"{name}: no 128-bit load")
+        if "rows4" in name and ("backward" in name or "log_softmax" in name) and not stores:
+            failures.append(f"{name}: no 128-bit store")
+        for slow in ["ex2.approx", "lg2.approx", "div.approx", "div.full", "atom.", "red."]:
+            if slow in ptx:
+                failures.append(f"{name}: uses {slow}")
+    print(f"{len(names)} kernels, {len(failures)} failures")
+    for failure in failures:
+        print(failure)
+    return 1 if failures or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
