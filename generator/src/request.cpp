@@ -177,7 +177,7 @@ std::vector<Kernel> expand(const Request &request) {
     if (c < 1 || c > kMaxClasses)
       throw std::invalid_argument("class count " + std::to_string(c) + " is outside [1, " +
                                   std::to_string(kMaxClasses) + "]");
-  if (request.library.empty() ||
+  if (request.library.empty() || (request.library[0] >= '0' && request.library[0] <= '9') ||
       request.library.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") !=
           std::string::npos)
     throw std::invalid_argument("library name '" + request.library + "' is not a C identifier");
