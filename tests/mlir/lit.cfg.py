@@ -12,7 +12,7 @@ config.suffixes = [".mlir", ".test"]
 config.excludes = ["Inputs", "frontends", "invalid-corpus"]
 config.test_source_root = os.path.dirname(__file__)
 # lit.site.cfg.py, which CMake writes, sets the paths; these are its keys.
-for key in ("plugin", "llvm_tools", "shim", "runner_utils", "binary_dir"):
+for key in ("plugin", "llvm_tools", "shim", "runner_utils", "library_dir", "binary_dir"):
     if not hasattr(config, key):
         raise SystemExit("run lit on the build folder: lit.site.cfg.py there says where the tools are")
 
@@ -30,6 +30,9 @@ config.substitutions += [
     ("%raise", f"{tool('mlir-opt')} --load-dialect-plugin={config.plugin}"
      " --pass-pipeline='builtin.module(raise-linalg-to-lossgen,cse,canonicalize,cse)'"),
     ("%plugin", config.plugin),
+    ("%llvm-tools", config.llvm_tools),
+    ("%libs", os.path.dirname(config.plugin)),
+    ("%link", config.library_dir),
     ("%python", sys.executable),
     ("%mutate", f"{sys.executable} {os.path.join(config.test_source_root, 'mutate.py')}"),
     ("%run-frontend", frontend + ("" if config.shim else " --no-calls")),

