@@ -184,6 +184,18 @@ case_halide() {
   bare "$work/halide/consumer"
 }
 
+case_cross() {
+  local qemu
+  [ "$(uname -m)" != aarch64 ] || { echo "skipped: this is an arm64 machine"; exit 77; }
+  command -v aarch64-linux-gnu-g++ >/dev/null || { echo "skipped: no aarch64-linux-gnu-g++"; exit 77; }
+  build cross cross -DCMAKE_TOOLCHAIN_FILE="$src/cross/aarch64.cmake" -Dlossgen_DIR="$prefix/lib/cmake/lossgen"
+  grep "skipped, not for arm64: x86-64-v2" "$work/cross.log" || fail "no status line about skipped targets"
+  readelf -h "$work/cross/with_my_losses" | grep -q AArch64 || fail "not an arm64 program"
+  qemu=$(command -v qemu-aarch64 || command -v qemu-aarch64-static) || { echo "built, not run: no qemu-aarch64"; return; }
+  bare "$qemu" -L /usr/aarch64-linux-gnu "$work/cross/with_my_losses" my_losses
+  bare "$qemu" -L /usr/aarch64-linux-gnu "$work/cross/with_shared_losses" shared_losses
+}
+
 case_abi() {
   local abi folder=$work/abi
   abi=$(sed -n 's/#define LOSSGEN_KERNEL_ABI //p' "$prefix/include/lossgen/kernel_abi.h")
