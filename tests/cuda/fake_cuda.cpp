@@ -40,6 +40,7 @@ struct Block {
 std::mutex mutex;
 State &the_state = *new State;
 Context contexts[kDevices] = {{0}, {1}};
+int the_capabilities[kDevices] = {80, 90};
 thread_local std::vector<Context *> &current = *new std::vector<Context *>;  // used at exit too
 std::map<std::string, int> &counts = *new std::map<std::string, int>;
 std::map<uint64_t, Block> &memory = *new std::map<uint64_t, Block>;
@@ -101,6 +102,9 @@ __attribute__((visibility("default"))) void fail_call(const std::string &functio
   failure = {function, count < 0 ? -1 : counts[function] + count, result};
 }
 __attribute__((visibility("default"))) int calls_of(const std::string &function) { return counts[function]; }
+__attribute__((visibility("default"))) void set_capability(int device, int capability) {
+  the_capabilities[device] = capability;
+}
 __attribute__((visibility("default"))) void execute_kernels(bool on) { execute = on; }
 __attribute__((visibility("default"))) void *allocate(size_t bytes, int device, size_t offset) {
   return add_block(bytes, device, offset, false);
@@ -134,6 +138,13 @@ EXPORT int cuDeviceGet(int *device, int ordinal) {
   ENTER("cuDeviceGet");
   *device = ordinal;
   return ordinal < kDevices ? 0 : kInvalidValue;
+}
+EXPORT int cuDeviceGetAttribute(int *value, int attribute, int device) {
+  ENTER("cuDeviceGetAttribute");
+  if (attribute == 75) *value = the_capabilities[device] / 10;
+  else if (attribute == 76) *value = the_capabilities[device] % 10;
+  else return kInvalidValue;
+  return 0;
 }
 EXPORT int cuDevicePrimaryCtxRetain(Context **context, int device) {
   ENTER("cuDevicePrimaryCtxRetain");

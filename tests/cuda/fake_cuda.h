@@ -32,6 +32,9 @@ void forget_calls();
 void fail_call(const std::string &function, int count, int result);
 int calls_of(const std::string &function);
 
+// 80 for compute capability 8.0; before a device is used first.
+void set_capability(int device, int capability);
+
 // On by default: kernels run inside cuLaunchKernel.
 void execute_kernels(bool on);
 

@@ -102,6 +102,20 @@ TEST(Host, Devices) {
   EXPECT_TRUE(says("grad_logits is memory of CUDA device 1")) << lossgen_last_error();
 }
 
+// In a process of its own: what a device can do is asked once.
+TEST(Host, OldDevice) {
+  EXPECT_EXIT(
+      {
+        fake_cuda::set_capability(0, 75);
+        Call call;
+        if (call.run() != LOSSGEN_UNSUPPORTED_HARDWARE) _exit(10);
+        if (!says("CUDA device 0 has compute capability 7.5, too old for cuda-sm80")) _exit(11);
+        if (!state().launches.empty() || state().live_modules != 0) _exit(12);
+        exit(0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(Host, HostPointersAreRefused) {
   std::vector<float> host(6 * 128);
   int64_t classes[6] = {};
@@ -160,7 +174,7 @@ TEST(Host, Workspace) {
 
 // Each call of each function fails once. The status tells, no context stays pushed, the next call works.
 TEST(Host, EveryFailure) {
-  for (const char *function : {"cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent", "cuModuleLoadDataEx",
+  for (const char *function : {"cuDeviceGet", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent", "cuModuleLoadDataEx",
                                "cuModuleGetFunction", "cuLaunchKernel", "cuPointerGetAttributes"}) {
     EXPECT_EXIT(
         {

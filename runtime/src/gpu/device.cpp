@@ -64,7 +64,7 @@ lossgen_status prepare_device(DLDevice device) {
   LaunchScope scope(*d, device.device_id, nullptr, true);
   if (const lossgen_status failed = scope.enter()) return failed;
   for (uint32_t i = 0; const lossgen_kernel *kernel = kernel_at(i); ++i) {
-    if (strcmp(target_machine(kernel->target), "cuda") != 0 || kernel->stage >= LOSSGEN_STAGE_COUNT) continue;
+    if (!scope.can_run(kernel->target) || kernel->stage >= LOSSGEN_STAGE_COUNT) continue;
     if (const lossgen_status failed = load_kernel(scope, kernel)) return failed;
   }
   return LOSSGEN_OK;

@@ -28,6 +28,7 @@ pthread_once_t once = PTHREAD_ONCE_INIT;
 
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // held while a context is retained
 std::atomic<CuContext> contexts[kMaxDevices];
+int capabilities[kMaxDevices];  // written before contexts
 
 template <class... Values>
 void unusable(const char *format, Values... values) {
@@ -93,27 +94,37 @@ lossgen_status driver_failed(const Driver &driver, const char *function, CuResul
               name_of(driver, result, number));
 }
 
-lossgen_status device_context(const Driver &driver, int device, CuContext *context) {
+namespace {
+
+lossgen_status retain(const Driver &driver, int device) {
+  constexpr int kMajor = 75, kMinor = 76;
+  CuDevice handle = 0;
+  CuContext context = nullptr;
+  int major = 0, minor = 0;
+  LOSSGEN_DRIVER_TRY(driver, device_get, "cuDeviceGet", &handle, device);
+  LOSSGEN_DRIVER_TRY(driver, device_attribute, "cuDeviceGetAttribute", &major, kMajor, handle);
+  LOSSGEN_DRIVER_TRY(driver, device_attribute, "cuDeviceGetAttribute", &minor, kMinor, handle);
+  LOSSGEN_DRIVER_TRY(driver, context_retain, "cuDevicePrimaryCtxRetain", &context, handle);
+  capabilities[device] = major * 10 + minor;
+  contexts[device].store(context, std::memory_order_release);
+  return LOSSGEN_OK;
+}
+
+}  // namespace
+
+lossgen_status open_device(const Driver &driver, int device, DeviceState *state) {
   const int known = driver.devices < kMaxDevices ? driver.devices : kMaxDevices;
   if (device < 0 || device >= known)
     return fail(LOSSGEN_BAD_ARGUMENT, "device_id %d, the driver has %d device%s", device, known, known == 1 ? "" : "s");
-  *context = contexts[device].load(std::memory_order_acquire);
-  if (*context != nullptr) return LOSSGEN_OK;
-  pthread_mutex_lock(&mutex);
-  lossgen_status status = LOSSGEN_OK;
-  *context = contexts[device].load(std::memory_order_relaxed);
-  if (*context == nullptr) {
-    CuDevice handle = 0;
-    if (const CuResult result = driver.device_get(&handle, device)) {
-      status = driver_failed(driver, "cuDeviceGet", result);
-    } else if (const CuResult result = driver.context_retain(context, handle)) {
-      status = driver_failed(driver, "cuDevicePrimaryCtxRetain", result);
-    } else {
-      contexts[device].store(*context, std::memory_order_release);
-    }
+  if (contexts[device].load(std::memory_order_acquire) == nullptr) {
+    pthread_mutex_lock(&mutex);
+    lossgen_status status = LOSSGEN_OK;
+    if (contexts[device].load(std::memory_order_relaxed) == nullptr) status = retain(driver, device);
+    pthread_mutex_unlock(&mutex);
+    if (status != LOSSGEN_OK) return status;
   }
-  pthread_mutex_unlock(&mutex);
-  return status;
+  *state = {contexts[device].load(std::memory_order_acquire), capabilities[device]};
+  return LOSSGEN_OK;
 }
 
 }  // namespace lossgen

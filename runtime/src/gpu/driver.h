@@ -27,6 +27,7 @@ using CuStream = CuStreamObject *;
   F(init, "cuInit", (unsigned flags))                                                                        \
   F(device_count, "cuDeviceGetCount", (int *count))                                                          \
   F(device_get, "cuDeviceGet", (CuDevice * device, int ordinal))                                             \
+  F(device_attribute, "cuDeviceGetAttribute", (int *value, int attribute, CuDevice device))                  \
   F(context_retain, "cuDevicePrimaryCtxRetain", (CuContext * context, CuDevice device))                      \
   F(context_release, "cuDevicePrimaryCtxRelease_v2", (CuDevice device))                                      \
   F(context_push, "cuCtxPushCurrent_v2", (CuContext context))                                                \
@@ -57,8 +58,12 @@ const Driver *driver(const char **reason);
 constexpr int kMaxDevices = 64;
 
 // The primary context of a device, the one that the CUDA runtime and frameworks use; kept until the library is
-// unloaded.
-lossgen_status device_context(const Driver &driver, int device, CuContext *context);
+// unloaded. capability: 80 for compute capability 8.0.
+struct DeviceState {
+  CuContext context;
+  int capability;
+};
+lossgen_status open_device(const Driver &driver, int device, DeviceState *state);
 
 // The status for a failed driver call, with the driver's name of the error: "cuLaunchKernel failed: CUDA_ERROR_...".
 lossgen_status driver_failed(const Driver &driver, const char *function, CuResult result);

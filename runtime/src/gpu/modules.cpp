@@ -14,6 +14,7 @@
 #include <new>
 
 #include "../error.h"
+#include "../names.h"
 
 namespace lossgen {
 namespace {
@@ -120,13 +121,21 @@ LaunchScope::LaunchScope(const Driver &d, int device_id, CuStream s, bool only_l
     : driver(d), device(device_id), stream(s), load_only(only_load) {}
 
 lossgen_status LaunchScope::enter() {
-  CuContext context;
-  if (const lossgen_status failed = device_context(driver, device, &context)) return failed;
-  LOSSGEN_DRIVER_TRY(driver, context_push, "cuCtxPushCurrent", context);
+  DeviceState state;
+  if (const lossgen_status failed = open_device(driver, device, &state)) return failed;
+  capability_ = state.capability;
+  LOSSGEN_DRIVER_TRY(driver, context_push, "cuCtxPushCurrent", state.context);
   entered_ = true;
   outer_ = current;
   current = this;
   return LOSSGEN_OK;
+}
+
+bool LaunchScope::can_run(int target) const {
+  static const char kPrefix[] = "cuda-sm";
+  const char *name = target_name(target);
+  // PTX for one capability is compiled by the driver for this and every later one.
+  return strncmp(name, kPrefix, sizeof(kPrefix) - 1) == 0 && capability_ >= atoi(name + sizeof(kPrefix) - 1);
 }
 
 LaunchScope::~LaunchScope() {

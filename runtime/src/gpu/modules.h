@@ -18,6 +18,8 @@ class LaunchScope {
   LaunchScope &operator=(const LaunchScope &) = delete;
 
   lossgen_status enter();  // once, before any kernel
+  int capability() const { return capability_; }  // of the device, 80 for 8.0
+  bool can_run(int target) const;                 // a CUDA target, by its compute capability
   // Runs a kernel; its arguments as in kernel_abi.h, buffers with `device` set.
   lossgen_status run(const lossgen_kernel *kernel, void **argv);
 
@@ -30,6 +32,7 @@ class LaunchScope {
  private:
   LaunchScope *outer_ = nullptr;
   bool entered_ = false;
+  int capability_ = 0;
 };
 
 // With the device's context current.

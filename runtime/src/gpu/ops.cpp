@@ -1,6 +1,8 @@
 // The ops on CUDA tensors. Everything that host calls do in C++ between the kernels (weights, sums, denominators,
 // bounds) is kernels here as well, so that a call only enqueues launches: no copy, no allocation, no wait. All sums are
 // trees whose shape depends on the shape of the problem alone.
+#include <string.h>
+
 #include <initializer_list>
 
 #include "../error.h"
@@ -17,8 +19,6 @@
 
 namespace lossgen {
 namespace {
-
-constexpr int kCudaTarget = LOSSGEN_TARGET_cuda_sm80;
 
 // A kernel argument of up to three axes.
 struct Argument {
@@ -73,6 +73,7 @@ class Call {
     LOSSGEN_TRY(read());
     LOSSGEN_TRY(scope_.enter());
     LOSSGEN_TRY(check_pointers());
+    LOSSGEN_TRY(choose_target());
     LOSSGEN_TRY(find_kernels());
     return is_loss() ? run_loss() : run_log_softmax();
   }
@@ -117,9 +118,6 @@ class Call {
     canonicalize(&p_);
     if (is_loss() && p_.rows > 0 && p_.classes == 0)
       return fail(LOSSGEN_BAD_ARGUMENT, "%s has no classes", p_.matrix[kIn0].name);
-    if (o_.target != nullptr && target_id(o_.target) != kCudaTarget)
-      return fail(LOSSGEN_BAD_ARGUMENT, "options.target = \"%.60s\" is not for CUDA tensors (%s is)", o_.target,
-                  target_name(kCudaTarget));
     layout_ = device_layout(p_);
     return slabs_.cut(p_, layout_ != LOSSGEN_LAYOUT_planes);
   }
@@ -173,14 +171,33 @@ class Call {
     return check_pointer(driver_, "options.workspace", workspace_, scope_.device);
   }
 
+  // The newest target that the device can run and that this build has kernels for, or the one asked for.
+  lossgen_status choose_target() {
+    const int stage = is_loss() ? LOSSGEN_STAGE_device_rows : LOSSGEN_STAGE_log_softmax_forward;
+    const int layout = is_loss() ? LOSSGEN_LAYOUT_any : LOSSGEN_LAYOUT_planes;
+    int needed = -1;
+    for (int id = 0; id < LOSSGEN_TARGET_COUNT; ++id) {
+      if (strcmp(target_machine(id), "cuda") != 0) continue;
+      if (o_.target != nullptr && strcmp(o_.target, target_name(id)) != 0) continue;
+      if (needed < 0) needed = id;
+      if (!scope_.can_run(id)) continue;
+      if (target_ < 0 || find_kernel(stage, LOSSGEN_DTYPE_f32, layout, 0, id) != nullptr) target_ = id;
+    }
+    if (needed < 0)
+      return fail(LOSSGEN_BAD_ARGUMENT, "options.target = \"%.60s\" is not for CUDA tensors", o_.target);
+    if (target_ >= 0) return LOSSGEN_OK;
+    return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "CUDA device %d has compute capability %d.%d, too old for %s",
+                scope_.device, scope_.capability() / 10, scope_.capability() % 10, target_name(needed));
+  }
+
   lossgen_status find(int stage, int layout, const lossgen_kernel **kernel, int dtype = -1) {
     if (dtype < 0) dtype = dtype_id(p_.matrix[kIn0].type);
     if (dtype < 0)
       return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is %s, on devices only f32 is in this version",
                   p_.matrix[kIn0].name, dtype_text(p_.matrix[kIn0].type));
-    *kernel = find_kernel(stage, dtype, layout, p_.classes, kCudaTarget, o_.general_kernels_only != 0);
+    *kernel = find_kernel(stage, dtype, layout, p_.classes, target_, o_.general_kernels_only != 0);
     if (*kernel != nullptr) return LOSSGEN_OK;
-    return explain_missing(stage, dtype, layout, p_.classes, kCudaTarget, o_.general_kernels_only != 0);
+    return explain_missing(stage, dtype, layout, p_.classes, target_, o_.general_kernels_only != 0);
   }
 
   // All before the first launch: a call that fails has written nothing.
@@ -347,6 +364,7 @@ class Call {
   Problem p_;
   Tensor loss_, weight_, grad_, total_weight_, saved_total_weight_, bad_targets_;
   lossgen_layout_id layout_ = LOSSGEN_LAYOUT_planes;
+  int target_ = -1;
   Slabs slabs_;
   Workspace layout_of_workspace_{};
   CuPointer workspace_ = 0;
