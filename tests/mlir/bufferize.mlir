@@ -45,3 +45,17 @@ func.func @in_loop(%x: tensor<?x?xf32>, %t: tensor<?xi32>, %g: tensor<?x?xf32>, 
   }
   return %last : tensor<?x?xf32>
 }
+
+// Logits that nobody reads afterwards become their gradient; results without readers do not share memory.
+// CHECK-LABEL: func.func @over_the_logits(
+// CHECK-SAME:    %[[X:.*]]: memref<4x8xf32>
+func.func @over_the_logits(%x: tensor<4x8xf32>, %t: tensor<4xi64>, %one: tensor<f32>, %s: tensor<f32>, %z: tensor<4xf32>) -> tensor<4x8xf32> {
+  // CHECK: %[[W:.*]] = memref.alloc() {{.*}}: memref<f32>
+  // CHECK-NOT: memref.copy
+  // CHECK: lossgen.cross_entropy_forward_backward mean ins(%{{.*}}, %[[X]], %{{.*}} :
+  // CHECK-SAME: outs(%{{[a-z0-9]+}}, %{{[a-z0-9]+}}, %[[W]], %[[X]] :
+  // CHECK: return %[[X]]
+  %f:4 = lossgen.cross_entropy_forward_backward mean ins(%one, %x, %t : tensor<f32>, tensor<4x8xf32>, tensor<4xi64>)
+      outs(%s, %z, %s, %x : tensor<f32>, tensor<4xf32>, tensor<f32>, tensor<4x8xf32>)
+  return %f#3 : tensor<4x8xf32>
+}

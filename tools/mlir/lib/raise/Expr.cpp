@@ -318,7 +318,7 @@ Expr Algebra::part(Expr a, int64_t stride, int64_t extent) {
     return integer(0);
   if (a->is(Kind::Int))
     return integer(a->number / stride % extent);
-  if (a->is(Kind::Part) && a->extent % (stride * extent) == 0)
+  if (a->is(Kind::Part) && extent <= a->extent / stride && a->extent % (stride * extent) == 0)
     return part(a->children[0], a->number * stride, extent);
   Node node = make(Kind::Part, {a});
   node.number = stride;
@@ -354,11 +354,9 @@ Expr Algebra::sumOfParts(Expr variable, int64_t extent, Expr body) {
     return nullptr;
   llvm::sort(parts, [](Expr a, Expr b) { return a->number < b->number; });
   int64_t stride = 1;
-  for (Expr p : parts) {
-    if (p->number != stride)
+  for (Expr p : parts)
+    if (p->number != stride || __builtin_mul_overflow(stride, p->extent, &stride))
       return nullptr;
-    stride *= p->extent;
-  }
   if (stride != extent)
     return nullptr;
   for (Expr p : parts) { // the innermost axis first

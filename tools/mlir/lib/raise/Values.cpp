@@ -148,7 +148,8 @@ Expr Values::ofFlattened(Value source, ArrayRef<ReassociationIndices> groups) {
       if (ShapedType::isDynamic(extent) || extent == 0)
         return nullptr;
       indices[i] = a.part(flat, stride, extent);
-      stride *= extent;
+      if (__builtin_mul_overflow(stride, extent, &stride))
+        return nullptr;
     }
   }
   return elementAt(source, indices);
