@@ -213,12 +213,12 @@ std::vector<Kernel> expand(const Request &request) {
           if (is_target_dtype(dtype)) add({stage, (lossgen_dtype_id)dtype, LOSSGEN_LAYOUT_any, target, 0});
         continue;
       }
+      if (is_row_stage(stage)) {  // numbers per row are f32 whatever the logits are
+        add({stage, LOSSGEN_DTYPE_f32, LOSSGEN_LAYOUT_any, target, 0});
+        continue;
+      }
       for (int dtype : dtypes) {
-        if (is_device(target) && dtype != LOSSGEN_DTYPE_f32) continue;
-        if (is_row_stage(stage)) {
-          add({stage, (lossgen_dtype_id)dtype, LOSSGEN_LAYOUT_any, target, 0});
-          continue;
-        }
+        if (is_device(target) && dtype == LOSSGEN_DTYPE_f64) continue;
         for (lossgen_layout_id layout : kernel_layouts(target, layouts))
           for (int64_t c : classes)
             if (layout != LOSSGEN_LAYOUT_rows4 || c % 4 == 0) add({stage, (lossgen_dtype_id)dtype, layout, target, c});

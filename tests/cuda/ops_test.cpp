@@ -55,17 +55,18 @@ struct Case {
   lossgen_options options = LOSSGEN_OPTIONS_INIT;
   reference::Options expected;
 
-  explicit Case(const Shape &s, uint64_t seed = 1, double low = -100)
+  explicit Case(const Shape &s, uint64_t seed = 1, double low = -100, DLDataType type = f32())
       : shape(s),
         classes(s.shape[s.shape.size() == 1 ? 0 : 1]),
-        logits(f32(), s.shape, s.order, s.pad, s.offset),
+        logits(type, s.shape, s.order, s.pad, s.offset),
         target(i64(), row_shape(s)),
-        grad(f32(), s.shape, s.order, s.pad, s.offset) {
+        grad(type, s.shape, s.order, s.pad, s.offset) {
     Random random(seed);
     for (const int64_t e : target.shape) rows *= e;
     for (int64_t k = 0; k < rows * classes; k++) x.push_back((float)(random.normal() * 4));
     for (int64_t r = 0; r < rows; r++) y.push_back(random.chance(0.1) ? (int64_t)low : random.below(classes));
     from_rows(logits, x);
+    x = to_rows(logits);  // as the type rounds it
     target.fill({y.begin(), y.end()});
   }
   std::vector<double> weights(uint64_t seed) const {
@@ -288,8 +289,7 @@ TEST_F(Rules, AllRowsIgnoredOrNone) {
     c.options.empty_mean_is_zero = zero;
     ASSERT_OK(lossgen_cross_entropy_forward_backward(&c.logits.view, &c.target.view, &c.options, &loss.view,
                                                      &c.grad.view, nullptr));
-    if (zero) EXPECT_EQ(0, loss.read()[0]);
-    else EXPECT_TRUE(std::isnan(loss.read()[0]));
+    EXPECT_TRUE(zero ? loss.read()[0] == 0 : std::isnan(loss.read()[0]));
     for (const double g : c.grad.read()) EXPECT_EQ(0, g);
   }
   Tensor none(f32(), {0, 12}), no_targets(i64(), {0}), no_grad(f32(), {0, 12});
@@ -319,6 +319,34 @@ TEST_F(Rules, Denominators) {
     const reference::Result want = reference::cross_entropy(c.rows, c.classes, c.x, c.y, c.expected);
     expect_close(loss.read(), want.loss, 2e-6, "loss");
     expect_close(to_rows(c.grad), want.grad, 1e-6, "grad");
+  }
+}
+
+// 16 bits: sums in f32, each gradient rounded once.
+TEST_F(Rules, HalfPrecision) {
+  const DLDataType types[] = {lossgen_dtype(kDLFloat, 16), lossgen_dtype(kDLBfloat, 16)};
+  for (const DLDataType &type : types) {
+    const double rounding = type.code == kDLBfloat ? 0x1p-8 : 0x1p-11;
+    for (const Shape &s : kShapes) {
+      SCOPED_TRACE(std::string(s.name) + (type.code == kDLBfloat ? " bf16" : " f16"));
+      Case c(s, 4, -100, type);
+      c.options.reduction = LOSSGEN_REDUCTION_SUM;
+      c.expected.reduction = reference::Reduction::sum;
+      give_workspace("cross_entropy_forward_backward", c.logits, &c.options);
+      Tensor loss(f32(), {}), log_probs(type, s.shape, s.order, s.pad, s.offset);
+      ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, nullptr, &log_probs.view));
+      expect_close(to_rows(log_probs), reference::log_softmax(c.rows, c.classes, c.x), rounding, "log_probs");
+      ASSERT_OK(lossgen_cross_entropy_forward_backward(&c.logits.view, &c.target.view, &c.options, &loss.view,
+                                                       &c.logits.view, nullptr));
+      const reference::Result want = reference::cross_entropy(c.rows, c.classes, c.x, c.y, c.expected);
+      expect_close(loss.read(), want.loss, 2e-6, "loss");
+      const std::vector<double> grad = to_rows(c.logits);
+      size_t wrong = 0;
+      for (size_t i = 0; i < grad.size(); i++)
+        wrong += !(std::fabs(grad[i] - want.grad[i]) <= std::fabs(want.grad[i]) * rounding + 1e-6);
+      EXPECT_EQ(0u, wrong);
+      fake_cuda::free_all();
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "convert.h"
 #include "fake_cuda.h"
 
 Tensor::Tensor(DLDataType type, std::vector<int64_t> s, std::vector<int> order, int64_t pad, size_t offset)
@@ -34,8 +35,23 @@ int64_t Tensor::offset_of(int64_t k) const {
 
 namespace {
 
+struct Half {
+  uint16_t bits;
+  Half() = default;
+  explicit Half(double v) : bits(lossgen::float_to_f16((float)v)) {}
+  operator double() const { return lossgen::f16_to_float(bits); }
+};
+struct Brain {
+  uint16_t bits;
+  Brain() = default;
+  explicit Brain(double v) : bits(lossgen::float_to_bf16((float)v)) {}
+  operator double() const { return lossgen::bf16_to_float(bits); }
+};
+
 template <class Visit>
 void with_type(DLDataType type, Visit visit) {
+  if (type.code == kDLBfloat) return visit(Brain());
+  if (type.code == kDLFloat && type.bits == 16) return visit(Half());
   if (type.code == kDLFloat) return visit(float());
   if (type.code == kDLUInt) return visit(uint8_t());
   if (type.bits == 64) return visit(int64_t());

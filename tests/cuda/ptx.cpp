@@ -183,14 +183,16 @@ template <class T> void shr(Machine &m, const Instruction &i) {
 }
 template <class T> void mov(Machine &m, const Instruction &i) {
   const Operand &to = i.operands[0], &from = i.operands[1];
-  if (from.kind == Operand::kVector) {  // mov.b64 %rd1, {%r1, %r2}
-    if (from.parts.size() != 2 || sizeof(T) != 8) m.fail(i, "unknown vector");
-    m.set<uint64_t>(to, uint64_t{m.value<uint32_t>(from.parts[1])} << 32 | m.value<uint32_t>(from.parts[0]));
+  if (from.kind == Operand::kVector) {  // mov.b64 %rd1, {%r1, %r2}: the first part is the low one
+    const int width = sizeof(T) * 8 / from.parts.size();
+    const uint64_t mask = (uint64_t{1} << width) - 1;
+    uint64_t bits = 0;
+    for (size_t p = 0; p < from.parts.size(); p++) bits |= (m.value<uint64_t>(from.parts[p]) & mask) << width * p;
+    m.set<uint64_t>(to, bits);
   } else if (to.kind == Operand::kVector) {
-    if (to.parts.size() != 2 || sizeof(T) != 8) m.fail(i, "unknown vector");
-    const uint64_t bits = m.value<uint64_t>(from);
-    m.set<uint32_t>(to.parts[0], static_cast<uint32_t>(bits));
-    m.set<uint32_t>(to.parts[1], static_cast<uint32_t>(bits >> 32));
+    const int width = sizeof(T) * 8 / to.parts.size();
+    const uint64_t mask = (uint64_t{1} << width) - 1, bits = m.value<uint64_t>(from);
+    for (size_t p = 0; p < to.parts.size(); p++) m.set<uint64_t>(to.parts[p], bits >> width * p & mask);
   } else {
     m.set<T>(to, m.value<T>(from));
   }
@@ -245,6 +247,24 @@ template <class T, Space space, int lanes> void store(Machine &m, const Instruct
     const T v = m.value<T>(lanes == 1 ? i.operands[1] : i.operands[1].parts[l]);
     std::memcpy(at + l * sizeof(T), &v, sizeof(T));
   }
+}
+
+template <class T> void bit_field(Machine &m, const Instruction &i) {
+  const uint32_t position = m.value<uint32_t>(i.operands[2]) & 0xff, length = m.value<uint32_t>(i.operands[3]) & 0xff;
+  const uint64_t shifted = position >= sizeof(T) * 8 ? 0 : uint64_t{m.value<T>(i.operands[1])} >> position;
+  m.set<T>(i.operands[0], static_cast<T>(length >= 64 ? shifted : shifted & ((uint64_t{1} << length) - 1)));
+}
+void permute(Machine &m, const Instruction &i) {
+  const uint64_t bytes = uint64_t{m.value<uint32_t>(i.operands[2])} << 32 | m.value<uint32_t>(i.operands[1]);
+  const uint32_t selector = m.value<uint32_t>(i.operands[3]);
+  uint32_t result = 0;
+  for (int b = 0; b < 4; b++) {
+    const uint32_t which = selector >> 4 * b & 0xf;
+    uint32_t byte = bytes >> 8 * (which & 7) & 0xff;
+    if (which & 8) byte = byte & 0x80 ? 0xff : 0;  // its sign, eight times
+    result |= byte << 8 * b;
+  }
+  m.set<uint32_t>(i.operands[0], result);
 }
 
 void branch(Machine &m, const Instruction &i) { m.next = static_cast<size_t>(i.operands[0].index); }
@@ -381,6 +401,9 @@ const Table &table() {
     t["mul.wide.u16"] = mul_wide<uint16_t, uint32_t>;
     t["mad.wide.s32"] = mad_wide<int32_t, int64_t>;
     t["mad.wide.u32"] = mad_wide<uint32_t, uint64_t>;
+    t["bfe.u32"] = bit_field<uint32_t>;
+    t["bfe.u64"] = bit_field<uint64_t>;
+    t["prmt.b32"] = permute;
     t["cvta.to.global.u64"] = mov<uint64_t>;
     t["bra"] = t["bra.uni"] = branch;
     t["ret"] = finish;
@@ -502,14 +525,18 @@ class KernelParser {
       }
     } else if (text[0] == '{') {
       o.kind = Operand::kVector;
-      for (const std::string &part : split_operands(text.substr(1, text.size() - 2)))
+      for (const std::string &part : split_operands(text.substr(1, text.size() - 2))) {
         o.parts.push_back(operand(part, instruction));
+        if (o.parts.back().kind != Operand::kLabel) continue;
+        o.parts.back().kind = Operand::kRegister;  // of a block: { .reg .b32 tmp; mov.b64 {tmp, %r1}, %rd1; }
+        o.parts.back().index = register_index(part);
+      }
     } else if (text.compare(0, 2, "0f") == 0 || text.compare(0, 2, "0d") == 0) {
       o.kind = Operand::kImmediate;
       o.bits = std::stoull(text.substr(2), nullptr, 16);
     } else if (text[0] == '-' || (text[0] >= '0' && text[0] <= '9')) {
       o.kind = Operand::kImmediate;
-      o.bits = text[0] == '-' ? static_cast<uint64_t>(std::stoll(text)) : std::stoull(text);
+      o.bits = text[0] == '-' ? static_cast<uint64_t>(std::stoll(text, nullptr, 0)) : std::stoull(text, nullptr, 0);
     } else {
       o.kind = Operand::kLabel;
       o.name = text;
@@ -554,6 +581,10 @@ Module parse(const std::string &text) {
         throw std::runtime_error("unknown directive: " + t);
     } else if (t.back() == ':') {
       parser->label(t.substr(0, t.size() - 1));
+    } else if (t[0] == '{') {  // a block on one line, with registers of its own
+      const size_t first = t.find(';'), last = t.rfind('}');
+      if (first == std::string::npos || last == std::string::npos) throw std::runtime_error("unknown block: " + t);
+      parser->instruction(trimmed(t.substr(first + 1, last - first - 1)));
     } else {
       parser->instruction(t);
     }

@@ -107,12 +107,12 @@ class Call {
       if (o_.z_loss != 0 || o_.label_smoothing != 0)
         return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "label_smoothing and z_loss are not in this version for devices");
     }
-    // Accumulation and per-row tensors are f32 in every kernel there is.
+    // Kernels accumulate and keep their numbers per row in f32.
     const Tensor *floats[] = {&p_.row[kLoss], &loss_, &weight_, &grad_, &p_.row[kRowWeight], &p_.row[kLse],
                               &total_weight_, &saved_total_weight_};
     for (const Tensor *t : floats) {
       if (t->defined() && dtype_id(t->type) != LOSSGEN_DTYPE_f32)
-        return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is %s, on devices only f32 is in this version", t->name,
+        return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is %s; on devices it is f32 in this version", t->name,
                     dtype_text(t->type));
     }
     canonicalize(&p_);
@@ -175,13 +175,14 @@ class Call {
   lossgen_status choose_target() {
     const int stage = is_loss() ? LOSSGEN_STAGE_device_rows : LOSSGEN_STAGE_log_softmax_forward;
     const int layout = is_loss() ? LOSSGEN_LAYOUT_any : LOSSGEN_LAYOUT_planes;
+    const int dtype = is_loss() ? LOSSGEN_DTYPE_f32 : dtype_id(p_.matrix[kIn0].type);
     int needed = -1;
     for (int id = 0; id < LOSSGEN_TARGET_COUNT; ++id) {
       if (strcmp(target_machine(id), "cuda") != 0) continue;
       if (o_.target != nullptr && strcmp(o_.target, target_name(id)) != 0) continue;
       if (needed < 0) needed = id;
       if (!scope_.can_run(id)) continue;
-      if (target_ < 0 || find_kernel(stage, LOSSGEN_DTYPE_f32, layout, 0, id) != nullptr) target_ = id;
+      if (target_ < 0 || find_kernel(stage, dtype, layout, 0, id) != nullptr) target_ = id;
     }
     if (needed < 0)
       return fail(LOSSGEN_BAD_ARGUMENT, "options.target = \"%.60s\" is not for CUDA tensors", o_.target);
@@ -193,7 +194,7 @@ class Call {
   lossgen_status find(int stage, int layout, const lossgen_kernel **kernel, int dtype = -1) {
     if (dtype < 0) dtype = dtype_id(p_.matrix[kIn0].type);
     if (dtype < 0)
-      return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is %s, on devices only f32 is in this version",
+      return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is %s, on devices f32, f16 and bf16 are in this version",
                   p_.matrix[kIn0].name, dtype_text(p_.matrix[kIn0].type));
     *kernel = find_kernel(stage, dtype, layout, p_.classes, target_, o_.general_kernels_only != 0);
     if (*kernel != nullptr) return LOSSGEN_OK;
@@ -211,11 +212,11 @@ class Call {
     LOSSGEN_TRY(find(LOSSGEN_STAGE_target_classes, any, &classes_, dtype_id(p_.row[kTarget].type)));
     if (is_nll() && wants_loss()) LOSSGEN_TRY(find(LOSSGEN_STAGE_nll_loss_forward, layout_, &forward_));
     if (!is_nll() && !reads_lse()) LOSSGEN_TRY(find(LOSSGEN_STAGE_cross_entropy_forward_exact, layout_, &forward_));
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_rows, any, &rows_));
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_sums, any, &sums_));
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_total, any, &total_));
+    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_rows, any, &rows_, LOSSGEN_DTYPE_f32));
+    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_sums, any, &sums_, LOSSGEN_DTYPE_f32));
+    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_total, any, &total_, LOSSGEN_DTYPE_f32));
     if (!wants_grad()) return LOSSGEN_OK;
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_scales, any, &scales_));
+    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_scales, any, &scales_, LOSSGEN_DTYPE_f32));
     return find(is_nll() ? LOSSGEN_STAGE_nll_loss_backward : LOSSGEN_STAGE_cross_entropy_backward, layout_, &backward_);
   }
 
