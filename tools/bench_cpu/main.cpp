@@ -167,7 +167,11 @@ int bench_main(int argc, char **argv) {
   } else {
     results.machine = bench::machine_facts();
     std::string command = "tools/bench";
-    for (int i = 1; i < argc; i++) command += std::string(" ") + argv[i];
+    for (int i = 1; i < argc; i++) {
+      const std::string word = argv[i];
+      if (word == "--json" || word == "--csv" || word == "--svg") i++;  // where the results go says nothing about them
+      else command += " " + word;
+    }
     results.machine.emplace_back("command", command);
     if (o.machine || o.json != "-") bench::print_machine(results.machine);
     if (o.machine) return 0;
