@@ -33,7 +33,6 @@ LogSum log_sum_exp(const double *x, int64_t classes) {
 // -log softmax(x)[y]: relative to x[y] when that is the maximum, so that a loss of 1e-12 keeps all its digits.
 Wide negative_log_prob(const double *x, int64_t classes, int64_t y, const LogSum &s) {
   if (std::isnan(s.log_sum)) return s.log_sum;
-  if (std::isnan(s.log_sum)) return s.log_sum;  // an infinite x[y] too
   if (static_cast<Wide>(x[y]) != s.max) return (s.max - x[y]) + s.log_sum;
   Wide others = 0;
   for (int64_t c = 0; c < classes; ++c) {
