@@ -41,7 +41,9 @@ std::mutex mutex;
 State &the_state = *new State;
 Context contexts[kDevices] = {{0}, {1}};
 int the_capabilities[kDevices] = {80, 90};
-thread_local std::vector<Context *> &current = *new std::vector<Context *>;  // used at exit too
+// Plain data: still there when destructors use it at exit.
+thread_local Context *current[16];
+thread_local int depth = 0;
 std::map<std::string, int> &counts = *new std::map<std::string, int>;
 std::map<uint64_t, Block> &memory = *new std::map<uint64_t, Block>;
 std::vector<void *> allocations;
@@ -159,23 +161,23 @@ EXPORT int cuDevicePrimaryCtxRelease_v2(int) {
 }
 EXPORT int cuCtxPushCurrent_v2(Context *context) {
   ENTER("cuCtxPushCurrent");
-  current.push_back(context);
+  if (depth == 16) return problem(kInvalidContext, "too many contexts");
+  current[depth++] = context;
   the_state.pushed++;
   return 0;
 }
 EXPORT int cuCtxPopCurrent_v2(Context **context) {
   ENTER("cuCtxPopCurrent");
-  if (current.empty()) return problem(kInvalidContext, "pop without push");
-  *context = current.back();
-  current.pop_back();
+  if (depth == 0) return problem(kInvalidContext, "pop without push");
+  *context = current[--depth];
   the_state.pushed--;
   return 0;
 }
 EXPORT int cuModuleLoadDataEx(Module **module, const void *image, unsigned, const int *, void **) {
   ENTER("cuModuleLoadDataEx");
-  if (current.empty()) return problem(kInvalidContext, "load without context");
+  if (depth == 0) return problem(kInvalidContext, "load without context");
   try {
-    *module = new Module{ptx::parse(static_cast<const char *>(image)), current.back()->device};
+    *module = new Module{ptx::parse(static_cast<const char *>(image)), current[depth - 1]->device};
   } catch (const std::exception &e) {
     return problem(kInvalidPtx, e.what());
   }
@@ -200,9 +202,9 @@ EXPORT int cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, 
                           unsigned block_y, unsigned block_z, unsigned shared_bytes, void *stream, void **arguments,
                           void **) {
   ENTER("cuLaunchKernel");
-  if (current.empty()) return problem(kInvalidContext, "launch without context");
+  if (depth == 0) return problem(kInvalidContext, "launch without context");
   the_state.launches.push_back({function->name, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes,
-                                stream, current.back()->device});
+                                stream, current[depth - 1]->device});
   // The limits of every device since compute capability 3.
   if (grid_x == 0 || grid_y == 0 || grid_z == 0 || grid_y > 65535 || grid_z > 65535 || grid_x > 0x7fffffffu ||
       block_x * block_y * block_z == 0 || block_x * block_y * block_z > 1024 || shared_bytes > 48 * 1024)

@@ -262,6 +262,13 @@ TEST(Host, WhatDevicesDoNotHave) {
   call.options.z_loss = 0.1;
   EXPECT_EQ(LOSSGEN_UNSUPPORTED_BY_BUILD, call.run());
   EXPECT_TRUE(says("z_loss")) << lossgen_last_error();
+  call.options.z_loss = 0;
+  Tensor argmax(i64(), {6});
+  lossgen_extras extras = LOSSGEN_EXTRAS_INIT;
+  extras.argmax = &argmax.view;
+  EXPECT_EQ(LOSSGEN_UNSUPPORTED_BY_BUILD,
+            lossgen_cross_entropy_forward(&call.logits.view, &call.target.view, &call.options, &call.loss.view, &extras));
+  EXPECT_TRUE(says("argmax")) << lossgen_last_error();
 }
 
 }  // namespace
