@@ -134,6 +134,9 @@ class Call {
         LOSSGEN_TRY(read_tensor("extras.bad_targets", e.bad_targets, kI32Only, &bad_targets_));
         if (bad_targets_.size() != 1) return fail(LOSSGEN_BAD_ARGUMENT, "extras.bad_targets has more than one element");
       }
+      if (LOSSGEN_HAS(log_probs) || LOSSGEN_HAS(argmax) || LOSSGEN_HAS(correct) || LOSSGEN_HAS(entropy))
+        return fail(LOSSGEN_UNSUPPORTED_BY_BUILD,
+                    "extras.log_probs, argmax, correct and entropy are not in this version for devices");
 #undef LOSSGEN_HAS
     }
     if (a_.saved != nullptr && !wants_loss()) {
