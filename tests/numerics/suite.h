@@ -56,6 +56,7 @@ class Suite {
   // got must be within bound of expected; not-a-numbers and infinities must be the same.
   void expect(const Case &c, const char *kind, int64_t row, int64_t column, float got, double expected, double bound);
   lossgen_options options() const;
+  double slack() const;  // of the target
 
   const char *target_;
   Maxima maxima_;

@@ -86,6 +86,8 @@ TEST(Reference, KnownValues) {
   EXPECT_NEAR(r.loss[0], 0.31326168751822286, 1e-15);
   EXPECT_NEAR(r.loss[1] / std::exp(-40.0), 1.0, 1e-14);
   EXPECT_NEAR(r.grad[2] / -std::exp(-40.0), 1.0, 1e-14);
+  const reference::Result infinite = reference::cross_entropy(2, 2, {INFINITY, 0, -INFINITY, -INFINITY}, {0, 0}, none);
+  EXPECT_TRUE(std::isnan(infinite.loss[0]) && std::isnan(infinite.loss[1]));
   const reference::RowStatistics s = reference::row_statistics(1, 4, {0, 0, 0, 0});
   EXPECT_EQ(s.argmax[0], 0);
   EXPECT_NEAR(s.entropy[0], std::log(4.0), 1e-15);

@@ -9,8 +9,8 @@
 #define LOSSGEN_ACCURACY_H
 
 /* cross_entropy, loss of a row:
- *   |error| <= LOSS_ULP * ulp(max(|lse|, |x[y]|))   for losses of at least LOSS_SMALL
- *   |error| <= LOSS_RELATIVE * loss                 for losses of at least LOSS_RELATIVE_FROM
+ *   |error| <= LOSS_ULP * ulp(max(|lse|, |x[y]|, loss))   for losses of at least LOSS_SMALL
+ *   |error| <= LOSS_RELATIVE * loss                       for losses of at least LOSS_RELATIVE_FROM
  * so a confident row keeps its digits, and a common offset of the logits costs nothing but the rounding of the logits. */
 #define LOSSGEN_F32_LOSS_ULP 2.0
 #define LOSSGEN_F32_LOSS_SMALL 1e-3
@@ -21,11 +21,17 @@
 #define LOSSGEN_F32_LSE_ULP 4.0
 
 /* cross_entropy, gradient: |error| <= GRAD_ULP * ulp(a), a = the row's scale (upstream gradient * weight /
- * denominator), which the softmax in it is multiplied by. */
+ * denominator), which the softmax in it is multiplied by; FAR_GRAD_ULP in rows with a loss above FAR, where x[y], the
+ * reference of the fast pass, is so far below the largest logits that the difference itself is rounded. */
 #define LOSSGEN_F32_GRAD_ULP 8.0
+#define LOSSGEN_F32_FAR_GRAD_ULP 16.0
+#define LOSSGEN_F32_FAR 8.0
+
+/* Targets without fused multiply-add (x86-64-v2) round once more per term: twice these bounds of losses and gradients. */
+#define LOSSGEN_F32_NO_FMA_FACTOR 2.0
 
 /* log_softmax forward: |error| <= LOG_SOFTMAX_ULP * ulp(max(|log_prob|, 1)). */
-#define LOSSGEN_F32_LOG_SOFTMAX_ULP 8.0
+#define LOSSGEN_F32_LOG_SOFTMAX_ULP 32.0
 
 /* log_softmax backward: |error| <= LOG_SOFTMAX_BACKWARD_ULP * ulp(max(|g_c|, p_c * sum_k |g_k|)). */
 #define LOSSGEN_F32_LOG_SOFTMAX_BACKWARD_ULP 8.0
