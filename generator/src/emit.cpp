@@ -131,7 +131,6 @@ std::string build_file(const std::string &library, const std::vector<const Kerne
     << "  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)\n    set(CMAKE_BUILD_TYPE Release)\n  endif()\n"
     << "endif()\n"
     << "if(NOT TARGET lossgen::runtime)\n"
-    << "  set(LOSSGEN_RUNTIME_DIR \"\" CACHE PATH \"Folder of lossgen's runtime sources\")\n"
     << "  if(NOT LOSSGEN_RUNTIME_DIR)\n    message(FATAL_ERROR \"set LOSSGEN_RUNTIME_DIR to the folder of lossgen's "
     << "runtime sources\")\n  endif()\n"
     << "  add_subdirectory(${LOSSGEN_RUNTIME_DIR} lossgen_runtime)\n"

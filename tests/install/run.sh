@@ -165,12 +165,12 @@ case_subproject() {
 }
 
 case_emitted() {
-  emit -o "$work/vendor" --library vendored --dtypes f32 --layouts rows --targets x86-64-v2 arm64 >/dev/null
-  cp -r "$prefix/share/lossgen/runtime" "$work/vendor/runtime"
+  # As docs/link.md has it: emitted kernels and the runtime's sources inside the project.
+  emit -o "$src/emitted/kernels" --library vendored --dtypes f32 --layouts rows --targets x86-64-v2 arm64 >/dev/null
+  cp -r "$prefix/share/lossgen/runtime" "$src/emitted/runtime"
   mv "$prefix/bin/lossgen" "$prefix/bin/hidden"  # neither generator nor libHalide take part
   local rc=0
-  (build emitted emitted -DEMITTED="$work/vendor/linux-$(uname -m)" -DLOSSGEN_RUNTIME_DIR="$work/vendor/runtime" \
-    -DCMAKE_PREFIX_PATH=) || rc=$?
+  (build emitted emitted -DCMAKE_PREFIX_PATH=) || rc=$?
   mv "$prefix/bin/hidden" "$prefix/bin/lossgen"
   [ $rc = 0 ] || fail "build"
   bare "$work/emitted/consumer" vendored
