@@ -28,6 +28,9 @@ lossgen_status read_sized(const char *name, const T *given, T *out) {
   if (!given) return LOSSGEN_OK;
   if (given->size == 0)
     return fail(LOSSGEN_BAD_ARGUMENT, "%s.size is 0; set it to sizeof(lossgen_%s), or start from the _INIT macro", name, name);
+  if (given->size % alignof(T) != 0)
+    return fail(LOSSGEN_BAD_ARGUMENT, "%s.size is %zu, which cuts a field; set it to sizeof(lossgen_%s)", name,
+                given->size, name);
   if (given->size > sizeof(T))
     return fail(LOSSGEN_BAD_ARGUMENT, "%s.size is %zu, this library knows %zu bytes: it is older than the header", name,
                 given->size, sizeof(T));
@@ -88,7 +91,6 @@ lossgen_status check_row_type(const Tensor &t, const Tensor &logits) {
               logits.type.bits < 32 ? dtype_text(logits.type) : "");
 }
 
-// A rank-0 tensor, or one of the target's shape.
 lossgen_status check_scalar(const Tensor &t) {
   if (t.rank == 0) return LOSSGEN_OK;
   return fail(LOSSGEN_BAD_ARGUMENT, "%s has shape %s, expected a scalar, []", t.name, shape_text(t));
@@ -156,7 +158,7 @@ lossgen_status log_softmax(const DLTensor *first, const DLTensor *second, const 
   return run_log_softmax(&p, backward, o, target);
 }
 
-// Arguments of the six loss functions; NULL where a function has none.
+// Arguments of the five loss functions; NULL where a function has none.
 struct LossArguments {
   const DLTensor *logits = nullptr, *target = nullptr;
   const lossgen_options *options = nullptr;

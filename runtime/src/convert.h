@@ -24,13 +24,13 @@ inline uint16_t float_to_bf16(float f) {
 }
 
 inline float f16_to_float(uint16_t h) {
-  // The exponent field moves from 5 to 8 bits by a multiplication, which also makes subnormals right.
   const uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7fffu;
-  uint32_t bits = rest << 13;
+  uint32_t bits = (rest << 13) + 0x38000000u;  // the exponent's bias from 15 to 127
   float f;
-  memcpy(&f, &bits, 4);
-  f *= 0x1p112f;
-  memcpy(&bits, &f, 4);
+  if (rest < 0x400u) {  // subnormal: through an integer, right also where the caller flushes subnormal floats
+    f = (float)rest * 0x1p-24f;
+    memcpy(&bits, &f, 4);
+  }
   if (rest >= 0x7c00u) bits = 0x7f800000u | (rest & 0x3ffu) << 13;
   bits |= sign;
   memcpy(&f, &bits, 4);

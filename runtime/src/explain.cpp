@@ -74,10 +74,14 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
     return LOSSGEN_BAD_ARGUMENT;
   }
   lossgen_options o{};
+  if (given && (given->size == 0 || given->size % alignof(lossgen_options) != 0 || given->size > sizeof o))
+    return fail(LOSSGEN_BAD_ARGUMENT, "options.size is %zu, expected sizeof(lossgen_options), %zu", given->size, sizeof o);
   if (given) memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
   Problem p;
   lossgen_status status = read_tensor("logits", logits, kFloats, &p.matrix[kIn0]);
   if (status != LOSSGEN_OK) return status;
+  if (p.matrix[kIn0].device.device_type != kDLCPU)
+    return fail(LOSSGEN_BAD_ARGUMENT, "logits are on a device; calls on host tensors can be explained");
   if (p.matrix[kIn0].rank == 0) return fail(LOSSGEN_BAD_ARGUMENT, "logits is a scalar; it needs a class axis");
   if ((status = find_class_axis(o, p.matrix[kIn0].rank, &p.class_axis)) != LOSSGEN_OK) return status;
   int target;
@@ -88,7 +92,14 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   text->add("%s: %lld rows of %lld classes, %s, layout %s\n", op, (long long)p.rows, (long long)p.classes,
             dtype_text(p.matrix[kIn0].type), kLayoutNames[p.layout]);
   const lossgen_kernel *first = nullptr;
-  for (const int *stage = found->stages; *stage != kEnd; stage++) {
+  const bool general = o.label_smoothing != 0;
+  for (const int *listed = found->stages; *listed != kEnd; listed++) {
+    // Label smoothing takes the general stages, which are exact from the start.
+    if (general && *listed == LOSSGEN_STAGE_cross_entropy_forward_exact) continue;
+    const int general_stage = *listed == LOSSGEN_STAGE_cross_entropy_forward    ? LOSSGEN_STAGE_cross_entropy_forward_general
+                              : *listed == LOSSGEN_STAGE_cross_entropy_backward ? LOSSGEN_STAGE_cross_entropy_backward_general
+                                                                                : *listed;
+    const int wanted = general ? general_stage : *listed, *stage = &wanted;
     const lossgen_kernel *k = find_kernel(*stage, dtype, p.layout, p.classes, target, o.general_kernels_only);
     if (!k) return explain_missing(*stage, dtype, p.layout, p.classes, target, o.general_kernels_only);
     if (!first) first = k;
@@ -98,8 +109,10 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   if (p.rows && p.classes) {
     cut_into_blocks(&p, *first);
     const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();
-    text->add("  %lld blocks of up to %lld rows, summed in %lld chunks, on %d threads\n", (long long)p.blocks,
-              (long long)p.block_rows, (long long)p.chunks, parallel_threads(&o, p.chunks, bytes));
+    text->add("  %lld blocks of up to %lld rows, summed in %lld chunks, ", (long long)p.blocks, (long long)p.block_rows,
+              (long long)p.chunks);
+    if (o.parallel_for) text->add("on the caller's parallel_for\n");
+    else text->add("on %d threads\n", parallel_threads(&o, p.chunks, bytes));
   }
   text->add("  target %s%s\n", kTargetNames[first->target],
             target >= 0 ? ", forced by options.target or LOSSGEN_TARGET" : ", the newest that this machine runs");

@@ -123,7 +123,7 @@ class LossRun {
     const Tensor &target = p_.row[kTarget];
     const char *data = target.data + b.row[kTarget] * target.bytes();
     const int64_t stride = p_.inner.row[kTarget];
-    char dense[kMaxBlockRows * 8];
+    alignas(8) char dense[kMaxBlockRows * 8];
     if (stride != 1 && b.rows > 1) {
       const int bytes = target.bytes();
       for (int64_t i = 0; i < b.rows; i++) memcpy(dense + i * bytes, data + i * stride * bytes, bytes);
@@ -293,16 +293,18 @@ class LossRun {
       const Tensor &g = p_.row[kGradLoss];
       if (g.defined()) load_rows(d, g.data + b.row[kGradLoss] * g.bytes(), g.type, p_.inner.row[kGradLoss], b.rows);
       else std::fill(d, d + b.rows, (S)1);
-      const S z = (S)(2 * call_.options.z_loss);
+      const double z = 2 * call_.options.z_loss;
       for (int64_t i = 0; i < b.rows; i++) {
-        const S g = (S)scale_ * d[i], gw = weighted_ || smoothing_ != 0 ? g * s->w[i] : g;
-        s->a[i] = d[i] = gw;
+        // In f64: the scale alone may leave the range of f32 (weights of 1e-39 have a sum of that size).
+        const double g = scale_ * d[i], gw = weighted_ || smoothing_ != 0 ? g * s->w[i] : g;
+        s->a[i] = d[i] = (S)gw;
         if (smoothing_ != 0) {
-          s->b[i] = (S)(smoothing_ / p_.classes) * g * s->own[i];
-          d[i] = (S)(1 - smoothing_) * gw;
-          s->a[i] = d[i] + s->b[i] * (S)weight_sum_;
+          const double b = smoothing_ / (double)p_.classes * g * s->own[i];
+          s->b[i] = (S)b;
+          d[i] = (S)((1 - smoothing_) * gw);
+          s->a[i] = (S)((1 - smoothing_) * gw + b * weight_sum_);
         }
-        if (z != 0) s->a[i] += gw * z * s->lse[i];
+        if (z != 0) s->a[i] += (S)(gw * z * s->lse[i]);
       }
     }
     const Buffer2 out(p_, kOut, b, 0, b.rows);
@@ -356,7 +358,7 @@ class LossRun {
   bool weighted_, uniform_;  // any weights; nothing that differs between kept rows
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
   std::atomic<int64_t> bad_block_{kNone};
-  Sums sums_[kMaxChunks];  // left as it is until a chunk is done: clearing 24 KB costs more than a small call
+  Sums sums_[kMaxChunks];  // left as it is until a chunk is done: clearing 32 KB costs more than a small call
 };
 
 lossgen_status find(const LossCall &call, lossgen_stage_id stage, int dtype, int layout, const lossgen_kernel **kernel) {
@@ -408,6 +410,8 @@ lossgen_status run_loss(LossCall *call) {
   const int dtype = dtype_id(p.matrix[kIn0].type);
   const bool nll = call->from_log_probs, general = call->options.label_smoothing != 0;
   const bool stats = p.row[kArgmax].defined() || p.row[kEntropy].defined() || call->correct.defined();
+  if (p.classes == 0 && p.rows > 0 && (p.row[kArgmax].defined() || p.row[kEntropy].defined()))
+    return fail(LOSSGEN_BAD_ARGUMENT, "extras.argmax and extras.entropy need at least one class");
   Kernels k;
   const struct {
     bool wanted;

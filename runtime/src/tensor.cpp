@@ -55,7 +55,7 @@ struct Axes {
     }
     return true;
   }
-  // Is delta the difference of two elements' positions? Exact for nested axes: one or two candidates per axis.
+  // Is delta the difference of two elements' positions? Exact for nested axes: three candidates per axis.
   bool reaches(int64_t delta, int i) const {
     if (i < 0) return delta == 0;
     const int64_t s = axis[i].stride, q = delta / s;
@@ -101,7 +101,7 @@ lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, 
   out->name = name;
   if (!t) return fail(LOSSGEN_BAD_ARGUMENT, "%s is NULL", name);
   if (t->ndim < 0 || t->ndim > kMaxRank)
-    return fail(LOSSGEN_BAD_ARGUMENT, "%s has rank %d; at most %d is supported", name, (int)t->ndim, kMaxRank);
+    return fail(LOSSGEN_BAD_ARGUMENT, "%s has rank %d, expected 0 to %d", name, (int)t->ndim, kMaxRank);
   if (t->ndim > 0 && !t->shape) return fail(LOSSGEN_BAD_ARGUMENT, "%s has rank %d but no shape", name, (int)t->ndim);
   if (t->dtype.lanes != 1)
     return fail(LOSSGEN_BAD_ARGUMENT, "%s has %d lanes per element, expected 1", name, (int)t->dtype.lanes);
@@ -122,7 +122,8 @@ lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, 
     empty = empty || n == 0;
     if (n > 0 && (__builtin_mul_overflow(compact, n, &compact) ||
                   __builtin_add_overflow(largest, out->stride[i] > INT64_MAX / 16 / n ? INT64_MAX : out->stride[i] * n, &largest)))
-      return fail(LOSSGEN_BAD_ARGUMENT, "%s has more elements than fit in memory: shape %s", name, shape_text(t->shape, t->ndim));
+      return fail(LOSSGEN_BAD_ARGUMENT, "%s has more elements than fit in memory: shape %s, stride %lld in dimension %d",
+                  name, shape_text(t->shape, t->ndim), (long long)out->stride[i], i);
   }
   if (!t->data && !empty) return fail(LOSSGEN_BAD_ARGUMENT, "%s has no data: its data pointer is NULL", name);
   out->data = t->data ? (char *)t->data + t->byte_offset : nullptr;

@@ -98,7 +98,8 @@ typedef enum lossgen_bounds {
   LOSSGEN_BOUNDS_UNCHECKED = 2 /* the caller promises that there is none; reads stay inside the logits all the same */
 } lossgen_bounds;
 
-/* Runs task(context, i) for every i in [0, count), in any order, on any threads, and returns when all are done. */
+/* Runs task(context, i) for every i in [0, count), each once, in any order, on any threads, and returns when all are
+ * done. It may not throw. A task takes up to 96 KB of its thread's stack, and so does every call of the library. */
 typedef void (*lossgen_task)(void *context, int64_t index);
 typedef void (*lossgen_parallel_for)(void *user, lossgen_task task, void *context, int64_t count);
 
