@@ -1,0 +1,23 @@
+"""What kernels compile to, and what the command says: lit on the build folder (its lit.site.cfg.py knows the generator)."""
+
+import os
+import sys
+
+import lit.formats
+
+config.name = "lossgen-codegen"
+config.test_format = lit.formats.ShTest()
+config.suffixes = [".test"]
+config.test_source_root = os.path.dirname(__file__)
+if not hasattr(config, "lossgen"):
+    raise SystemExit("run lit on the build folder: lit.site.cfg.py there says where the generator is")
+config.test_exec_root = config.binary_dir
+
+filecheck = os.path.join(os.path.dirname(sys.executable), "filecheck")
+config.substitutions += [
+    ("%lossgen", config.lossgen),
+    ("%asm", f"{config.lossgen} inspect --as asm"),
+    # %loop KERNEL: the hot loop of its assembly
+    ("%loop", f"{sys.executable} {os.path.join(config.test_source_root, 'loop.py')} {config.lossgen}"),
+    ("%filecheck", filecheck if os.path.exists(filecheck) else "filecheck"),
+]
