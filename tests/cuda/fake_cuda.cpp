@@ -145,6 +145,7 @@ EXPORT int cuDeviceGetAttribute(int *value, int attribute, int device) {
   ENTER("cuDeviceGetAttribute");
   if (attribute == 75) *value = the_capabilities[device] / 10;
   else if (attribute == 76) *value = the_capabilities[device] % 10;
+  else if (attribute == 36 || attribute == 37) *value = 0;  // no memory clock, no bus
   else return kInvalidValue;
   return 0;
 }
@@ -245,3 +246,42 @@ EXPORT int cuGetErrorName(int error, const char **name) {
   *name = found->second;
   return 0;
 }
+
+// ---- What programs with tensors on a device call; lossgen itself calls none of it. ----
+
+EXPORT int cuDeviceGetName(char *name, int length, int) {
+  snprintf(name, static_cast<size_t>(length), "stand-in device");
+  return 0;
+}
+EXPORT int cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
+  *free_bytes = *total = size_t{1} << 30;
+  return 0;
+}
+EXPORT int cuMemAlloc_v2(uint64_t *memory_address, size_t bytes) {
+  *memory_address = reinterpret_cast<uint64_t>(allocate(bytes));
+  return 0;
+}
+EXPORT int cuMemFree_v2(uint64_t address) {
+  std::lock_guard<std::mutex> lock(mutex);
+  return memory.erase(address) ? 0 : kInvalidValue;
+}
+EXPORT int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
+  std::memcpy(reinterpret_cast<void *>(to), from, bytes);
+  return 0;
+}
+EXPORT int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
+  std::memcpy(to, reinterpret_cast<void *>(from), bytes);
+  return 0;
+}
+EXPORT int cuCtxSynchronize() { return 0; }
+EXPORT int cuEventCreate(void **event, unsigned) {
+  *event = nullptr;
+  return 0;
+}
+EXPORT int cuEventRecord(void *, void *) { return 0; }
+EXPORT int cuEventSynchronize(void *) { return 0; }
+EXPORT int cuEventElapsedTime(float *milliseconds, void *, void *) {
+  *milliseconds = 0;
+  return 0;
+}
+EXPORT int cuEventDestroy_v2(void *) { return 0; }
