@@ -3,8 +3,8 @@
 /// PyTorch's names, argument order and defaults. What the functions compute, and which memory may overlap, is lossgen.h's.
 ///
 /// Shapes: input (N, C, d1..dK), (N, C) or (C); target the same without C; class weights (C). The loss has shape () for
-/// mean and sum and the target's shape for none. Types: input f32, target int32 or int64 (other types are refused with a
-/// lossgen::Error that says what the build has).
+/// mean and sum and the target's shape for none. Types: input f32, f64, f16 or bf16 (the last two as Views of a DLTensor),
+/// target any integer type; what a build has no kernels for is refused with a lossgen::Error that names what to add.
 ///
 ///   std::vector<float> x = ...;            // logits, 32 rows of 10 classes
 ///   std::vector<int64_t> y = ...;
