@@ -91,6 +91,26 @@ std::vector<std::string> usable_targets() {
   return names;
 }
 
+std::string explained(const Case &which, Dtype dtype, int threads, const Wanted &wanted) {
+  std::string text;
+  const std::vector<std::string> usable = usable_targets();
+  for (const std::string &target : wanted.targets.empty() ? std::vector<std::string>{usable.back()} : wanted.targets) {
+    lossgen_options options = LOSSGEN_OPTIONS_INIT;
+    options.threads = threads;
+    options.target = target.c_str();
+    options.general_kernels_only = wanted.general_kernels_only ? 1 : 0;
+    alignas(64) static char not_read;  // but it must be somewhere
+    const DLTensor logits =
+        lossgen_tensor(&not_read, dl_type(dtype), static_cast<int32_t>(which.shape.size()), which.shape.data());
+    const char *op = "cross_entropy_forward_backward";
+    std::string part(lossgen_explain(op, &logits, &options, nullptr, 0) + 1, '\0');
+    lossgen_explain(op, &logits, &options, &part[0], part.size());
+    part.pop_back();
+    text += part.empty() ? std::string(lossgen_last_error()) + "\n" : part;
+  }
+  return text;
+}
+
 void add_rooflines(const Batches &b, Pool &pool, int threads, std::vector<Contender> *list) {
   const Loops *loops = &best_loops();
   if (b.bytes < (1 << 15)) threads = 1;  // waking a thread takes longer

@@ -45,6 +45,9 @@ void add_yardsticks(const Batches &batches, Pool &pool, int threads, const Wante
 // Host targets of lossgen's that this machine runs and kernels are linked for, best last.
 std::vector<std::string> usable_targets();
 
+// Which kernels the calls for a case take, as lossgen_explain says it.
+std::string explained(const Case &which, Dtype dtype, int threads, const Wanted &wanted);
+
 // Throws unless mean loss and gradient (NULL: loss only) are those of the batch, by f64 over a sample of the rows.
 void check_result(const Batches &batches, double loss, const Buffer *gradient, const std::string &who);
 

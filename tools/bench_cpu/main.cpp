@@ -24,7 +24,7 @@ struct Options {
   std::string json, csv, svg;
   bench::Wanted wanted;
   bench::Pace pace;
-  bool quick = false, sweep = false, large = false, machine = false, list = false;
+  bool quick = false, sweep = false, large = false, machine = false, list = false, explain = false;
 };
 
 bool has(const std::vector<std::string> &list, const std::string &word) {
@@ -140,6 +140,7 @@ int bench_main(int argc, char **argv) {
   app.add_option("--compare", o.compared, "prints the ratios of two result files, and marks changes above 5 %")
       ->expected(2);
   app.add_flag("--machine", o.machine, "prints what is known about this machine, and stops");
+  app.add_flag("--explain", o.explain, "prints which kernels the cases take, and stops");
   app.add_flag("--list", o.list, "prints the cases, and stops");
   CLI11_PARSE(app, argc, argv);
 
@@ -152,6 +153,17 @@ int bench_main(int argc, char **argv) {
       printf("%-10s %-18s", c.name.c_str(), bench::text_of(c.shape).c_str());
       for (const bench::Dtype dtype : c.dtypes) printf(" %s", bench::name_of(dtype));
       printf("\n");
+    }
+    return 0;
+  }
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  if (o.threads.empty()) o.threads = cores > 1 ? std::vector<int>{1, cores} : std::vector<int>{1};
+  if (o.explain) {
+    for (const bench::Case &c : chosen_cases(o)) {
+      for (const bench::Dtype dtype : c.dtypes) {
+        printf("%s %s %s\n%s\n", c.name.c_str(), bench::text_of(c.shape).c_str(), bench::name_of(dtype),
+               bench::explained(c, dtype, o.threads.back(), o.wanted).c_str());
+      }
     }
     return 0;
   }
@@ -176,8 +188,6 @@ int bench_main(int argc, char **argv) {
     if (o.machine || o.json != "-") bench::print_machine(results.machine);
     if (o.machine) return 0;
     if (o.json != "-") warn_of_load();
-    const int cores = static_cast<int>(std::thread::hardware_concurrency());
-    if (o.threads.empty()) o.threads = cores > 1 ? std::vector<int>{1, cores} : std::vector<int>{1};
     if (o.quick) o.pace.seconds = 0, o.pace.sample = 0;
     run(o, &results);
     char after[16];
