@@ -16,13 +16,14 @@ can_hide || new_cmake=$CMAKE
 cmake=$new_cmake
 if system_cmake; then cmake=/usr/bin/cmake; fi
 
-# bare COMMAND...: with an empty environment and, where the kernel allows it, with the checkout replaced by nothing.
+# bare COMMAND...: with an empty environment and, where the kernel allows it, with the checkout (and the folder in
+# $hidden) replaced by nothing.
 bare() {
   local clean=(env -i PATH=/usr/bin:/bin HOME="$work" LC_ALL=C "PKG_CONFIG_PATH=$prefix/lib/pkgconfig" "$@")
   if ! can_hide; then "${clean[@]}"; return; fi
   mkdir -p "$work/cmake"
-  unshare -rm bash -ec 'mount --bind "$1" "$2"; mount -t tmpfs none "$3"; shift 3; exec "$@"' - \
-    "$cmake_home" "$work/cmake" "$ROOT" "${clean[@]}"
+  unshare -rm bash -ec 'mount --bind "$1" "$2"; mount -t tmpfs none "$3"; mount -t tmpfs none "$4"; shift 4; exec "$@"' - \
+    "$cmake_home" "$work/cmake" "$ROOT" "${hidden:-$ROOT}" "${clean[@]}"
 }
 
 no_trace() {  # no_trace FOLDER: nothing in it names the checkout
@@ -168,11 +169,7 @@ case_emitted() {
   # As docs/link.md has it: emitted kernels and the runtime's sources inside the project.
   emit -o "$src/emitted/kernels" --library vendored --dtypes f32 --layouts rows --targets x86-64-v2 arm64 >/dev/null
   cp -r "$prefix/share/lossgen/runtime" "$src/emitted/runtime"
-  mv "$prefix/bin/lossgen" "$prefix/bin/hidden"  # neither generator nor libHalide take part
-  local rc=0
-  (build emitted emitted -DCMAKE_PREFIX_PATH=) || rc=$?
-  mv "$prefix/bin/hidden" "$prefix/bin/lossgen"
-  [ $rc = 0 ] || fail "build"
+  hidden=$prefix build emitted emitted -DCMAKE_PREFIX_PATH=  # neither generator nor libHalide take part
   bare "$work/emitted/consumer" vendored
 }
 
