@@ -7,9 +7,9 @@ generator=$1 root=$2 out=$3
 cxx=aarch64-linux-gnu-g++
 gtest=/usr/src/googletest/googletest
 qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || true)
-command -v $cxx >/dev/null || { echo "SKIP: no $cxx (tools/test --with arm64 installs it)"; exit 77; }
-[ -n "$qemu" ] || { echo "SKIP: no qemu-aarch64 (tools/test --with arm64 installs it)"; exit 77; }
-[ -f $gtest/src/gtest-all.cc ] || { echo "SKIP: no GoogleTest sources in $gtest"; exit 77; }
+command -v $cxx >/dev/null || { echo "SKIPPED: no $cxx (tools/test --with arm64 installs it)"; exit 77; }
+[ -n "$qemu" ] || { echo "SKIPPED: no qemu-aarch64 (tools/test --with arm64 installs it)"; exit 77; }
+[ -f $gtest/src/gtest-all.cc ] || { echo "SKIPPED: no GoogleTest sources in $gtest"; exit 77; }
 dlpack=$(dirname "$(dirname "$(find /usr/include /usr/local/include -path '*dlpack/dlpack.h' | head -1)")")
 
 mkdir -p "$out/include" "$out/objects"
