@@ -47,6 +47,8 @@ def rows(folder):
                 ours = [r["op"] for r in result["rows"] if (r["case"], r["dtype"], r["threads"]) == (case, dtype, threads)
                         and r["impl"] == "lossgen"]
                 assert set(ours) == set(OPS), (case, dtype, threads, ours)
+    printed = json.loads(bench(*QUICK, "--case", "q-one-row", "--json", "-"))
+    check_row(printed["rows"][0])
     for fact in ("cpu", "cores", "compiler", "lossgen", "date", "load", "command"):
         assert result["machine"][fact], fact
 

@@ -79,7 +79,9 @@ void run(const Options &o, bench::Results *results) {
   if (o.sweep && wanted.ops.empty()) {
     wanted.ops = {"cross_entropy_forward", "cross_entropy_forward_backward", "cross_entropy_forward_backward_in_place"};
   }
-  bench::print_heading();
+  if (o.sweep && wanted.impls.empty()) wanted.impls = {"lossgen", "roofline"};
+  const bool quiet = o.json == "-";  // standard output is for the JSON alone
+  if (!quiet) bench::print_heading();
   for (const bench::Case &c : cases) {
     for (const bench::Dtype dtype : c.dtypes) {
       const bool log_probs = wanted.op("log_softmax_backward") || wanted.op("nll_loss_forward");
@@ -88,7 +90,7 @@ void run(const Options &o, bench::Results *results) {
       if (bench::memory_needed(c, dtype, gradient, in_place, log_probs) > room) gradient = false;
       if (bench::memory_needed(c, dtype, gradient, in_place, log_probs) > room) in_place = false;
       if (bench::memory_needed(c, dtype, gradient, in_place, gradient && log_probs) > room) {
-        printf("%s %s: left out, not enough free memory\n", c.name.c_str(), bench::text_of(c.shape).c_str());
+        fprintf(stderr, "%s %s: left out, not enough free memory\n", c.name.c_str(), bench::text_of(c.shape).c_str());
         continue;
       }
       const bench::Batches batches(c, dtype, pool, gradient, in_place, gradient && log_probs);
@@ -103,7 +105,7 @@ void run(const Options &o, bench::Results *results) {
                                     [](const bench::Row &r) { return r.op.rfind("roofline", 0) == 0; }),
                      rows.end());
         }
-        bench::print_rows(rows);
+        if (!quiet) bench::print_rows(rows);
         results->rows.insert(results->rows.end(), rows.begin(), rows.end());
       }
     }
