@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int threads(void) {
   DIR *tasks = opendir("/proc/self/task");
@@ -25,7 +26,7 @@ static int mapped(const char *path) {
 }
 
 int main(int argc, char **argv) {
-  int i;
+  int i, wait;
   if (argc != 2) return 2;
   for (i = 0; i < 100; ++i) {
     void *plugin = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
@@ -40,6 +41,8 @@ int main(int argc, char **argv) {
       return 1;
     }
     if (dlclose(plugin)) return 1;
+    /* A joined thread may still be listed for a moment while the kernel takes it down. */
+    for (wait = 0; threads() != 1 && wait < 2000; ++wait) usleep(1000);
     if (threads() != 1) {
       printf("round %d: %d threads are left\n", i, threads());
       return 1;
