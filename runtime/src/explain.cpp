@@ -1,6 +1,4 @@
 // lossgen_explain: the decisions of a call, as text.
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -8,30 +6,10 @@
 #include "parallel.h"
 #include "problem.h"
 #include "registry.h"
+#include "text.h"
 
 namespace lossgen {
 namespace {
-
-// snprintf that keeps counting past the end.
-class Text {
- public:
-  Text(char *buffer, size_t capacity) : buffer_(buffer), capacity_(capacity) {
-    if (capacity_) buffer_[0] = 0;
-  }
-  __attribute__((format(printf, 2, 3))) void add(const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    const bool room = length_ < capacity_;
-    const int n = vsnprintf(room ? buffer_ + length_ : nullptr, room ? capacity_ - length_ : 0, format, list);
-    va_end(list);
-    if (n > 0) length_ += (size_t)n;
-  }
-  size_t length() const { return length_; }
-
- private:
-  char *buffer_;
-  size_t capacity_, length_ = 0;
-};
 
 struct OpStages {
   const char *op;
