@@ -1,42 +1,73 @@
 /* How far results may be from the exact value of the formulas in lossgen.h for the inputs as given: what the library
- * promises and what its tests assert, from this one place. C99.
+ * promises and what its tests assert, from this one place (tests/reference/bounds.cpp reads it). C99.
  *
- * ulp(v) is the distance of the two numbers next to |v| in the result's type (f32), at least the smallest normal number
- * 1.18e-38: smaller results may be flushed to zero. Reduced losses add the errors of their rows, divided as the rows are,
- * and one rounding of the result; weights and upstream gradients scale the bound as they scale the value.
+ * F32 and F64 name the type that sums and numbers per row have, S in lossgen.h: F32 also stands for f16 and bf16 logits.
+ * ulp(v) is the distance of two neighbours in S at |v|, at least S's smallest normal number: smaller results may be
+ * flushed to zero. What is stored in a type narrower than S (gradients and log-probs of f16 and bf16, losses on request)
+ * is rounded once more: LOSSGEN_STORAGE_ULP of the result in that type is added to every bound. So a 16-bit result is
+ * within one of its ulps wherever S's bound is half of that or less: everywhere but where log_prob or gradient is the
+ * small difference of numbers some 2^10 times as large.
+ *
+ * Weights and upstream gradients scale a bound as they scale the value. Sums over classes: up to 2^18 classes.
  */
 #ifndef LOSSGEN_ACCURACY_H
 #define LOSSGEN_ACCURACY_H
 
+#define LOSSGEN_STORAGE_ULP 0.5
+
 /* cross_entropy, loss of a row:
- *   |error| <= LOSS_ULP * ulp(max(|lse|, |x[y]|, loss))   for losses of at least LOSS_SMALL
- *   |error| <= LOSS_RELATIVE * loss                       for losses of at least LOSS_RELATIVE_FROM
+ *   |error| <= LOSS_ULP * ulp(max(|lse|, |x[y]|))   for losses of at least LOSS_RELATIVE_FROM
+ *   |error| <= LOSS_RELATIVE * loss                 for all, down to the smallest normal numbers
  * so a confident row keeps its digits, and a common offset of the logits costs nothing but the rounding of the logits. */
+#define LOSSGEN_LOSS_RELATIVE_FROM 1e-6
 #define LOSSGEN_F32_LOSS_ULP 2.0
-#define LOSSGEN_F32_LOSS_SMALL 1e-3
 #define LOSSGEN_F32_LOSS_RELATIVE 1e-5
+#define LOSSGEN_F32_LOSS_SMALL 1e-3
 #define LOSSGEN_F32_LOSS_RELATIVE_FROM 1e-6
+#define LOSSGEN_F64_LOSS_ULP 4.0
+#define LOSSGEN_F64_LOSS_RELATIVE 1e-13
+
+/* Reduced losses add the errors of their rows, divided as the rows are, and one rounding of the result. Rows are summed
+ * in f64: |error| <= SUM_RELATIVE * sum of |loss of a row|, for 10^7 rows and more. */
+#define LOSSGEN_SUM_RELATIVE 2e-13
 
 /* cross_entropy, lse: |error| <= LSE_ULP * ulp(max(|lse|, |x[y]|)); class 0 stands for y in ignored rows. */
 #define LOSSGEN_F32_LSE_ULP 4.0
+#define LOSSGEN_F64_LSE_ULP 4.0
 
 /* cross_entropy, gradient: |error| <= GRAD_ULP * ulp(a), a = the row's scale (upstream gradient * weight /
- * denominator), which the softmax in it is multiplied by; FAR_GRAD_ULP in rows with a loss above FAR, where x[y], the
- * reference of the fast pass, is so far below the largest logits that the difference itself is rounded. */
+ * denominator), which the softmax in it is multiplied by; FAR_GRAD_ULP in rows with lse - x[y] above FAR, where x[y],
+ * the reference of the fast pass, is so far below the largest logits that the difference itself is rounded. */
 #define LOSSGEN_F32_GRAD_ULP 8.0
 #define LOSSGEN_F32_FAR_GRAD_ULP 16.0
 #define LOSSGEN_F32_FAR 8.0
+#define LOSSGEN_F64_GRAD_ULP 16.0
+#define LOSSGEN_F64_FAR_GRAD_ULP 64.0
+#define LOSSGEN_F64_FAR 8.0
 
-/* Targets without fused multiply-add (x86-64-v2) round once more per term: twice these bounds of losses and gradients. */
+/* Label smoothing and z-loss: their terms add the errors of what they are made of (the lse of z_loss * lse^2), and
+ * OPTION_ULP of the sum of the magnitudes of all terms, of the loss and of the gradient's scale. */
+#define LOSSGEN_F32_OPTION_ULP 8.0
+#define LOSSGEN_F64_OPTION_ULP 16.0
+
+/* Targets without fused multiply-add (x86-64-v2) round once more per term: so much times these bounds. */
 #define LOSSGEN_F32_NO_FMA_FACTOR 2.0
+#define LOSSGEN_F64_NO_FMA_FACTOR 2.0
 
-/* log_softmax forward: |error| <= LOG_SOFTMAX_ULP * ulp(max(|log_prob|, 1)). */
+/* log_softmax forward, log_probs of cross_entropy: |error| <= LOG_SOFTMAX_ULP * ulp(max(|log_prob|, 1)). */
 #define LOSSGEN_F32_LOG_SOFTMAX_ULP 32.0
+#define LOSSGEN_F64_LOG_SOFTMAX_ULP 32.0
 
 /* log_softmax backward: |error| <= LOG_SOFTMAX_BACKWARD_ULP * ulp(max(|g_c|, p_c * sum_k |g_k|)). */
 #define LOSSGEN_F32_LOG_SOFTMAX_BACKWARD_ULP 8.0
+#define LOSSGEN_F64_LOG_SOFTMAX_BACKWARD_ULP 16.0
 
-/* nll_loss: a product (and a quotient for the gradient), nothing to lose: in ulps of the result. */
+/* entropy: |error| <= ENTROPY_ULP * ulp(max(entropy, 1)). */
+#define LOSSGEN_F32_ENTROPY_ULP 16.0
+#define LOSSGEN_F64_ENTROPY_ULP 16.0
+
+/* nll_loss, total_weight, and what weights add to a loss: products and a quotient, in ulps of the result. */
 #define LOSSGEN_F32_NLL_ULP 2.0
+#define LOSSGEN_F64_NLL_ULP 2.0
 
 #endif /* LOSSGEN_ACCURACY_H */
