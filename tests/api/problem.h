@@ -8,33 +8,7 @@
 #include <string>
 #include <vector>
 
-enum class Op {
-  log_softmax_forward,
-  log_softmax_backward,
-  nll_loss_forward,
-  nll_loss_backward,
-  cross_entropy_forward,
-  cross_entropy_backward,
-  cross_entropy_forward_backward,
-};
-constexpr Op kAllOps[] = {Op::log_softmax_forward,
-                          Op::log_softmax_backward,
-                          Op::nll_loss_forward,
-                          Op::nll_loss_backward,
-                          Op::cross_entropy_forward,
-                          Op::cross_entropy_backward,
-                          Op::cross_entropy_forward_backward};
-
-inline const char *op_name(Op op) {
-  static const char *const names[] = {"log_softmax_forward",
-                                      "log_softmax_backward",
-                                      "nll_loss_forward",
-                                      "nll_loss_backward",
-                                      "cross_entropy_forward",
-                                      "cross_entropy_backward",
-                                      "cross_entropy_forward_backward"};
-  return names[static_cast<int>(op)];
-}
+#include "ops.h"
 
 // A tensor with memory, shape and strides of its own that a test may bend at will.
 struct Argument {

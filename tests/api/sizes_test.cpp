@@ -1,0 +1,237 @@
+// Sizes at both ends: no rows, no classes, one class; offsets and counts beyond 2^31.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+
+#include "problem.h"
+
+namespace {
+
+bool has_loss(Op op) {
+  return op == Op::nll_loss_forward || op == Op::cross_entropy_forward || op == Op::cross_entropy_forward_backward;
+}
+bool takes_target(Op op) { return op != Op::log_softmax_forward && op != Op::log_softmax_backward; }
+
+constexpr lossgen_reduction kReductions[] = {LOSSGEN_REDUCTION_MEAN, LOSSGEN_REDUCTION_SUM, LOSSGEN_REDUCTION_NONE};
+
+// Logits of this shape and type, class axis 1, in every op and reduction; then `check` sees what came out.
+template <class Check>
+void run_all(DLDataType dtype, const std::vector<int64_t> &shape, int64_t target, Check check) {
+  std::vector<int64_t> rows = shape;
+  rows.erase(rows.begin() + 1);
+  for (Op op : kAllOps) {
+    for (lossgen_reduction reduction : kReductions) {
+      if (!takes_target(op) && reduction != LOSSGEN_REDUCTION_MEAN) continue;
+      Problem p;
+      for (Argument *a : {&p.logits, &p.grad, &p.out}) {
+        a->tensor.dtype = dtype;
+        a->reshape(shape);
+      }
+      p.target.reshape(rows);
+      for (int r = 0; r < 12; ++r) p.target.as<int64_t>()[r] = target;
+      p.loss.tensor.dtype = dtype;
+      p.options.reduction = reduction;
+      if (reduction == LOSSGEN_REDUCTION_NONE) p.loss.reshape(rows);
+      ASSERT_EQ(p.run(op), LOSSGEN_OK) << op_name(op) << ": " << lossgen_last_error();
+      check(op, p);
+    }
+  }
+}
+
+const DLDataType kFloatTypes[] = {f32, f64, lossgen_dtype(kDLFloat, 16), lossgen_dtype(kDLBfloat, 16)};
+
+double first_number(const Argument &a) {
+  double v;
+  float f;
+  if (a.tensor.dtype.bits == 64) return memcpy(&v, a.memory.data(), 8), v;
+  if (a.tensor.dtype.bits == 32) return memcpy(&f, a.memory.data(), 4), f;
+  uint16_t bits;  // 0, or NaN, which is all that these tests look for
+  memcpy(&bits, a.memory.data(), 2);
+  const int infinity = a.tensor.dtype.code == kDLBfloat ? 0x7f80 : 0x7c00;
+  return (bits & 0x7fff) > infinity ? NAN : bits & 0x7fff;
+}
+
+// Nothing to sum: mean is NaN, sum 0, nothing else is written.
+void expect_empty(Op op, Problem &p) {
+  EXPECT_TRUE(Problem::untouched(p.out)) << op_name(op);
+  if (!has_loss(op)) return;
+  const double loss = first_number(p.loss);
+  EXPECT_TRUE(p.options.reduction == LOSSGEN_REDUCTION_NONE ||
+              (p.options.reduction == LOSSGEN_REDUCTION_MEAN ? std::isnan(loss) : loss == 0))
+      << op_name(op) << ": " << loss;
+}
+
+TEST(Sizes, NoRows) {
+  const std::vector<int64_t> shapes[] = {{0, 3}, {0, 3, 2}, {2, 3, 0}, {0, 1}, {0, 0}};
+  for (const auto &shape : shapes) {
+    for (DLDataType dtype : kFloatTypes) run_all(dtype, shape, 0, expect_empty);
+  }
+}
+
+TEST(Sizes, NoClasses) {
+  // No class is a valid target: ignored rows are all that there can be.
+  const std::vector<int64_t> shapes[] = {{4, 0}, {2, 0, 3}, {1, 0}};
+  for (const auto &shape : shapes) {
+    for (DLDataType dtype : kFloatTypes) run_all(dtype, shape, -100, expect_empty);
+  }
+  for (Op op : kAllOps) {
+    if (!takes_target(op)) continue;
+    Problem p;
+    for (Argument *a : {&p.logits, &p.out}) a->reshape({4, 0});
+    EXPECT_EQ(p.run(op), LOSSGEN_TARGET_OUT_OF_BOUNDS) << op_name(op);
+    EXPECT_STRNE(lossgen_last_error(), "");
+  }
+}
+
+// One class is always right: loss and gradient are exactly 0.
+TEST(Sizes, OneClass) {
+  const std::vector<int64_t> shapes[] = {{4, 1}, {2, 1, 3}, {1, 1}};
+  for (const auto &shape : shapes) {
+    const size_t rows =
+        static_cast<size_t>(std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()));
+    for (DLDataType dtype : kFloatTypes) {
+      run_all(dtype, shape, 0, [&](Op op, Problem &p) {
+        const bool of_logits = op != Op::nll_loss_forward && op != Op::nll_loss_backward;
+        EXPECT_TRUE(!has_loss(op) || !of_logits || first_number(p.loss) == 0) << op_name(op);
+        if (op == Op::nll_loss_forward || op == Op::cross_entropy_forward) return;
+        if (op == Op::log_softmax_backward || op == Op::nll_loss_backward) return;  // not of normalised log-probs
+        for (size_t i = 0; i < rows * dtype.bits / 8; ++i) EXPECT_EQ(p.out.memory[i] & 0x7f, 0) << op_name(op);
+      });
+    }
+  }
+}
+
+// Address space for far more than there is memory; only pages that are written to take any.
+class Sparse {
+ public:
+  explicit Sparse(size_t bytes) : bytes_(bytes) {
+    void *m = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (m != MAP_FAILED) data_ = static_cast<char *>(m);
+  }
+  ~Sparse() {
+    if (data_ != nullptr) munmap(data_, bytes_);
+  }
+  explicit operator bool() const { return data_ != nullptr; }
+  template <class T>
+  T *as() {
+    return reinterpret_cast<T *>(data_);
+  }
+
+ private:
+  size_t bytes_;
+  char *data_ = nullptr;
+};
+
+#define SKIP_WITHOUT(sparse)                                                                                         \
+  if (!sparse) GTEST_SKIP() << "this system gives no address space beyond its memory (vm.overcommit_memory, ulimit " \
+                               "-v)"
+
+// The problem of 3 rows and 5 classes whose elements lie more than 2^31 elements apart, in every op: the same results
+// as for the compact one, bit for bit.
+TEST(Sizes, StridesBeyond32Bits) {
+  constexpr int64_t kRows = 3, kClasses = 5, kFar = (int64_t{1} << 31) + 7;
+  struct {
+    const char *name;
+    int64_t row, column;  // strides; a row may span 2^30 elements
+  } const layouts[] = {{"rows", kFar, 1}, {"planes", 1, int64_t{1} << 27}, {"strided", kFar, 1 << 20}};
+  for (const auto &layout : layouts) {
+    const size_t span = static_cast<size_t>((kRows - 1) * layout.row + (kClasses - 1) * layout.column + 1);
+    Sparse logits(span * 4), grad(span * 4), out(span * 4), target(static_cast<size_t>(kRows * kFar));
+    SKIP_WITHOUT(logits && grad && out && target);
+    for (Op op : kAllOps) {
+      Problem near, far;
+      const std::vector<int64_t> target_step = {kFar};
+      for (Problem *p : {&near, &far}) {
+        for (Argument *a : {&p->logits, &p->grad, &p->out}) a->reshape({kRows, kClasses});
+        p->target.tensor.dtype = lossgen_dtype(kDLUInt, 8);
+        p->target.reshape({kRows});
+        p->options.threads = 1;
+      }
+      auto at = [&](float *data, int64_t i) -> float & {
+        return data[i / kClasses * layout.row + i % kClasses * layout.column];
+      };
+      // Planes and strided have a schedule of their own, hence other bits than rows: the near one lies alike.
+      const std::vector<int64_t> alike = layout.column == 1 ? std::vector<int64_t>{kClasses, 1}
+                                         : layout.row == 1  ? std::vector<int64_t>{1, kRows}
+                                                            : std::vector<int64_t>{40, 2};
+      for (Argument *a : {&near.logits, &near.grad, &near.out}) {
+        a->memory.resize(1024);
+        a->tensor.data = a->memory.data();
+        a->reshape({kRows, kClasses}, alike);
+      }
+      for (int64_t i = 0; i < kRows * kClasses; ++i) {
+        const int64_t n = i / kClasses * alike[0] + i % kClasses * alike[1];
+        near.logits.as<float>()[n] = at(logits.as<float>(), i) = static_cast<float>(i * i % 7) - 3;
+        near.grad.as<float>()[n] = at(grad.as<float>(), i) = static_cast<float>(i % 4);
+        at(out.as<float>(), i) = -1;
+      }
+      for (int64_t r = 0; r < kRows; ++r) {
+        near.target.as<uint8_t>()[r] = target.as<uint8_t>()[r * kFar] = static_cast<uint8_t>(2 * r);
+      }
+      const std::pair<Argument *, Sparse *> huge[] = {{&far.logits, &logits}, {&far.grad, &grad}, {&far.out, &out}};
+      for (auto [argument, memory] : huge) {
+        argument->tensor.data = memory->as<char>();
+        argument->reshape({kRows, kClasses}, {layout.row, layout.column});
+      }
+      far.target.tensor.data = target.as<char>();
+      far.target.reshape({kRows}, {kFar});
+      ASSERT_EQ(near.run(op), LOSSGEN_OK) << op_name(op) << " " << layout.name << ": " << lossgen_last_error();
+      ASSERT_EQ(far.run(op), LOSSGEN_OK) << op_name(op) << " " << layout.name << ": " << lossgen_last_error();
+      EXPECT_EQ(near.loss.memory, far.loss.memory) << op_name(op) << " " << layout.name;
+      if (op == Op::nll_loss_forward || op == Op::cross_entropy_forward) continue;
+      for (int64_t i = 0; i < kRows * kClasses; ++i) {
+        const int64_t n = i / kClasses * alike[0] + i % kClasses * alike[1];
+        EXPECT_EQ(near.out.as<float>()[n], at(out.as<float>(), i)) << op_name(op) << " " << layout.name << " " << i;
+      }
+    }
+  }
+}
+
+// 2^32 + 2^16 log-probs, of which nll_loss reads one per row.
+TEST(Sizes, MoreThan32BitsOfLogProbs) {
+  constexpr int64_t kClasses = 1 << 16, kRows = kClasses + 1;
+  Sparse memory(static_cast<size_t>(kRows * kClasses) * 4);
+  SKIP_WITHOUT(memory);
+  const int64_t shape[] = {kRows, kClasses};
+  std::vector<uint16_t> y(kRows);
+  double sum = 0;
+  for (int64_t r = 0; r < kRows; r += 997) {  // the others' log-probs are 0
+    y[static_cast<size_t>(r)] = static_cast<uint16_t>(r * 31);
+    memory.as<float>()[r * kClasses + y[static_cast<size_t>(r)]] = -static_cast<float>(r);
+    sum += static_cast<double>(r);
+  }
+  float loss = 0;
+  const DLTensor x = lossgen_tensor(memory.as<float>(), f32, 2, shape);
+  const DLTensor t = lossgen_tensor(y.data(), lossgen_dtype(kDLUInt, 16), 1, shape);
+  DLTensor l = lossgen_tensor(&loss, f32, 0, nullptr);
+  lossgen_options o = LOSSGEN_OPTIONS_INIT;
+  o.reduction = LOSSGEN_REDUCTION_SUM;
+  ASSERT_EQ(lossgen_nll_loss_forward(&x, &t, &o, &l, nullptr), LOSSGEN_OK) << lossgen_last_error();
+  EXPECT_EQ(loss, static_cast<float>(sum));
+}
+
+// A pass over 2^31 + 2^15 logits that are all there as addresses: zeros, but for one in the last row.
+TEST(Sizes, MoreThan32BitsOfLogits) {
+  if (std::getenv("LOSSGEN_TEST_FULL") == nullptr) GTEST_SKIP() << "a longer form, run when LOSSGEN_TEST_FULL is set";
+  constexpr int64_t kClasses = 1 << 15, kRows = (1 << 16) + 1;
+  Sparse memory(static_cast<size_t>(kRows * kClasses) * 4);
+  SKIP_WITHOUT(memory);
+  const int64_t shape[] = {kRows, kClasses};
+  std::vector<int16_t> y(kRows);
+  memory.as<float>()[kRows * kClasses - 1] = 20;
+  y.back() = INT16_MAX;
+  std::vector<float> loss(kRows);
+  const DLTensor x = lossgen_tensor(memory.as<float>(), f32, 2, shape);
+  const DLTensor t = lossgen_tensor(y.data(), lossgen_dtype(kDLInt, 16), 1, shape);
+  DLTensor l = lossgen_tensor(loss.data(), f32, 1, shape);
+  lossgen_options o = LOSSGEN_OPTIONS_INIT;
+  o.reduction = LOSSGEN_REDUCTION_NONE;
+  ASSERT_EQ(lossgen_cross_entropy_forward(&x, &t, &o, &l, nullptr), LOSSGEN_OK) << lossgen_last_error();
+  for (int64_t r = 0; r + 1 < kRows; ++r) ASSERT_NEAR(loss[static_cast<size_t>(r)], std::log(32768.0), 1e-5) << r;
+  EXPECT_NEAR(loss.back(), std::log1p(32767 * std::exp(-20.0)), 1e-9);
+}
+
+}  // namespace
