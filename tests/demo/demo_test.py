@@ -2,41 +2,21 @@
 """demo_test.py DEMO CASE FILE...: runs the demo's program as a user would and checks what it says and writes."""
 import os
 import re
-import subprocess
 import sys
-import tempfile
 import xml.etree.ElementTree
 
+import program
+from program import file_of, folder, out
+
 demo, case, files = sys.argv[1], sys.argv[2], sorted(sys.argv[3:])
-folder = tempfile.TemporaryDirectory()
-out = os.path.join(folder.name, "pictures & more")
-
-
-def run(*arguments):
-    done = subprocess.run([demo, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    print(done.stdout, done.stderr, sep="")
-    return done
 
 
 def trains(*arguments):
-    done = run("--quick", "--out", out, *arguments)
-    assert done.returncode == 0, "exit code %d" % done.returncode
-    assert done.stderr == ""
-    return done.stdout
+    return program.trains(demo, *arguments)
 
 
 def refuses(message, *arguments, into=out):
-    done = run("--out", into, *arguments)
-    assert done.returncode != 0
-    assert re.search(message, done.stderr), "no '%s' in: %s" % (message, done.stderr)
-    assert done.stdout == ""
-
-
-def file_of(size):
-    path = os.path.join(folder.name, "text")
-    with open(path, "wb") as text:
-        text.write(b"a" * size)
-    return path
+    program.refuses(message, demo, "--out", into, *arguments)
 
 
 def learns():
@@ -76,8 +56,8 @@ cases = {
     "time_budget": time_budget,
     "missing_file": lambda: refuses("cannot read .*nowhere: No such file", os.path.join(folder.name, "nowhere")),
     "folder": lambda: refuses("it is a folder", folder.name),
-    "empty_file": lambda: refuses("is empty", file_of(0)),
-    "small_file": lambda: refuses("1000 bytes are too few", file_of(1000)),
+    "empty_file": lambda: refuses("is empty", file_of(b"")),
+    "small_file": lambda: refuses("1000 bytes are too few", file_of(b"a" * 1000)),
     "bad_option": lambda: refuses("--threads", "--threads", "0"),
     "unwritable_out": lambda: refuses("Not a directory", *files, into=os.path.join(demo, "below")),
 }

@@ -17,6 +17,7 @@
 #include "text.h"
 #include "thread_pool.h"
 #include "train.h"
+#include "words.h"
 
 #ifndef LOSSGEN_DEMO_OUT
 #define LOSSGEN_DEMO_OUT "build/demo"
@@ -33,36 +34,28 @@ struct Arguments {
   bool quick = false;
 };
 
-std::string with_commas(size_t number) {
-  std::string digits = std::to_string(number);
-  for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), ",");
-  return digits;
+void print_row(const std::string &name, double coded, size_t bytes) {
+  printf("  %-16s %7.3f bits/byte  %12s bytes\n", name.c_str(), coded * 8 / static_cast<double>(bytes),
+         demo::with_commas(static_cast<size_t>(coded)).c_str());
 }
 
-void print_row(const std::string &name, double bits, size_t bytes) {
-  printf("  %-16s %7.3f bits/byte  %12s bytes\n", name.c_str(), bits * 8 / static_cast<double>(bytes),
-         with_commas(static_cast<size_t>(bits)).c_str());
-}
-
-std::vector<demo::Contender> compare(const demo::Training &training) {
+std::vector<demo::Mark> compare(const demo::Training &training) {
   const size_t bytes = training.scored.size();
-  std::vector<demo::Contender> contenders;
+  std::vector<demo::Mark> contenders;
   const auto add = [&](const std::string &name, const char *color, double coded) {
     print_row(name, coded, bytes);
     contenders.push_back({name, color, coded * 8 / static_cast<double>(bytes)});
   };
   printf("\n%s the same %s bytes%s\n", training.complete ? "on" : "time was up (--seconds); on",
-         with_commas(bytes).c_str(), training.complete ? "" : ", the first part of every stream");
+         demo::with_commas(bytes).c_str(), training.complete ? "" : ", the first part of every stream");
   const auto compressor = [&](const std::vector<std::string> &command, const std::string &name, const char *color) {
-    if (const auto size = demo::compressed_size(command, training.scored))
-      add(name, color, static_cast<double>(*size));
-    else
-      printf("  %-16s not on this machine\n", name.c_str());
+    if (const auto size = demo::compressed_size(command, training.scored)) add(name, color, static_cast<double>(*size));
+    else printf("  %-16s not on this machine\n", name.c_str());
     fflush(stdout);
   };
-  compressor({"gzip", "-9", "-c"}, "gzip -9", "#d95f02");
-  compressor({"xz", "-9e", "-c"}, "xz -9e", "#7a7a2e");
-  add("lossgen's model", "#0b559f", training.bits / 8);
+  compressor({"gzip", "-9", "-c"}, "gzip -9", demo::kRivalColors[0]);
+  compressor({"xz", "-9e", "-c"}, "xz -9e", demo::kRivalColors[1]);
+  add("lossgen's model", demo::kModelColor, training.bits / 8);
   return contenders;
 }
 
@@ -76,6 +69,30 @@ void report_step(const demo::Training &training, int rounds) {
   if (!time.agree) throw std::runtime_error("the fused call and the plain loops disagree");
 }
 
+// contenders: the last one is the model.
+void draw(const std::string &source, const demo::Training &training, const std::vector<demo::Mark> &contenders,
+          const std::string &curve, const std::string &bars) {
+  const std::string text = demo::shortened(source, 70);
+  std::vector<std::pair<double, double>> recent, so_far;
+  for (const demo::CurvePoint &point : training.curve) {
+    recent.emplace_back(point.bytes, point.recent);
+    so_far.emplace_back(point.bytes, point.so_far);
+  }
+  demo::write_curves(
+      curve,
+      {"Loss curve of the lossgen demo", "A byte model learning " + text,
+       "each byte is scored before the model learns from it; loss and gradient by lossgen", "bits per byte"},
+      "bytes scored",
+      {{"model, recent bytes", demo::kRecentColor, 1.5, recent},
+       {"model, so far (" + demo::decimals(training.curve.back().so_far, 3) + ")", demo::kModelColor, 2.5, so_far}},
+      {contenders.begin(), contenders.end() - 1});
+  demo::write_bars(
+      bars,
+      {"Bits per byte of the lossgen demo and of compressors", "Bits per byte: " + text,
+       std::to_string(training.scored.size()) + " bytes, the same for all; less is better", "bits per byte"},
+      contenders);
+}
+
 void run(Arguments arguments) {
   if (arguments.quick) {
     arguments.megabytes = std::min(arguments.megabytes, 0.5);
@@ -85,7 +102,7 @@ void run(Arguments arguments) {
   const demo::Text text =
       arguments.files.empty() ? demo::default_text(limit) : demo::read_files(arguments.files, limit);
   std::filesystem::create_directories(arguments.out);
-  printf("text      %s: %s bytes%s\n", text.source.c_str(), with_commas(text.bytes.size()).c_str(),
+  printf("text      %s: %s bytes%s\n", text.source.c_str(), demo::with_commas(text.bytes.size()).c_str(),
          text.cut ? arguments.quick ? " (the rest left out: --quick)" : " (the rest left out: --megabytes)" : "");
 
   demo::ThreadPool pool(arguments.threads ? arguments.threads
@@ -99,20 +116,19 @@ void run(Arguments arguments) {
   fflush(stdout);
   const demo::Training training = demo::train(text.bytes, batch, arguments.seconds, &model);
   printf("trained   %.1f s, %s steps, %s parameters, %.1f s of it in lossgen; bits/byte %.3f at first, %.3f at last\n",
-         training.seconds, with_commas(static_cast<size_t>(training.steps)).c_str(),
-         with_commas(model.parameters()).c_str(), training.loss_seconds, training.curve.front().recent,
+         training.seconds, demo::with_commas(static_cast<size_t>(training.steps)).c_str(),
+         demo::with_commas(model.parameters()).c_str(), training.loss_seconds, training.curve.front().recent,
          training.curve.back().recent);
 
-  const std::vector<demo::Contender> contenders = compare(training);
+  const std::vector<demo::Mark> contenders = compare(training);
   if (contenders.size() > 1 && contenders.front().name == "gzip -9") {
-    const double less = 1 - contenders.back().bits_per_byte / contenders.front().bits_per_byte;
+    const double less = 1 - contenders.back().value / contenders.front().value;
     printf("  the model needs %.1f %% %s than gzip\n", 100 * std::abs(less), less >= 0 ? "less" : "more");
   }
   report_step(training, arguments.quick ? 50 : 300);
 
   const std::string curve = arguments.out + "/loss_curve.svg", bars = arguments.out + "/comparison.svg";
-  demo::write_loss_curve(curve, text.source, training, {contenders.begin(), contenders.end() - 1});
-  demo::write_comparison(bars, text.source, training.scored.size(), contenders);
+  draw(text.source, training, contenders, curve, bars);
   printf("\nwritten   %s\n          %s\n", curve.c_str(), bars.c_str());
 }
 

@@ -92,7 +92,7 @@ Training train(const std::string &text, int batch, double seconds, ByteModel *mo
     nats_at_point = nats;
     scored_at_point = scored;
   };
-  Progress progress("training");
+  Progress progress("training", "bits/byte");
   const Clock::time_point start = Clock::now();
   for (; step < steps; step++) {
     if (step > 0 && seconds_since(start) > seconds) break;

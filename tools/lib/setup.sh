@@ -161,6 +161,8 @@ base_wheels() {
   ln -sfn "${site#"$root/.venv/"}/halide" "$root/.venv/halide"
 }
 
+image_wheel() { wheels .venv requirements-images.txt "photographs, in scikit-image's wheel" --no-deps; }
+
 # --- build ---
 
 configure() {

@@ -1,4 +1,4 @@
-// Just enough SVG for two charts: shapes, text, and axes with round numbers.
+// Just enough SVG for charts: shapes, text, images, and axes with round numbers.
 #ifndef LOSSGEN_DEMO_SVG_H
 #define LOSSGEN_DEMO_SVG_H
 
@@ -27,6 +27,8 @@ class Svg {
             const std::string &dashes = "");
   void polyline(const std::vector<std::pair<double, double>> &points, const std::string &color, double width);
   void rectangle(double x, double y, double width, double height, const std::string &color);
+  // url: also the picture itself, "data:image/png;base64,...".
+  void image(double x, double y, double width, double height, const std::string &url);
   // anchor: start, middle or end. weight: normal or bold.
   void text(double x, double y, const std::string &words, const std::string &anchor = "start", int size = 13,
             const std::string &color = "#333333", const std::string &weight = "normal");

@@ -10,15 +10,15 @@ namespace demo {
 
 class Progress {
  public:
-  explicit Progress(const char *what);
+  Progress(const char *what, const char *unit);
 
-  // budget: seconds after which the work stops whether or not it is done.
-  void update(size_t step, size_t steps, double bits_per_byte, double budget);
+  // score: in the unit, so far; budget: seconds after which the work stops whether or not it is done.
+  void update(size_t step, size_t steps, double score, double budget);
   void finish();  // clears the rewritten line
 
  private:
   using Clock = std::chrono::steady_clock;
-  const char *what_;
+  const char *what_, *unit_;
   bool terminal_;
   bool shown_ = false;
   Clock::time_point start_, last_;

@@ -89,6 +89,12 @@ void Svg::rectangle(double x, double y, double width, double height, const std::
                   color.c_str());
 }
 
+void Svg::image(double x, double y, double width, double height, const std::string &url) {
+  body_ += format("<image x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" preserveAspectRatio=\"none\" href=\"", x,
+                  y, width, height);
+  body_ += url + "\"/>\n";
+}
+
 void Svg::text(double x, double y, const std::string &words, const std::string &anchor, int size,
                const std::string &color, const std::string &weight) {
   // A white rim keeps numbers readable where they cross the grid.
