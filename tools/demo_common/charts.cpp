@@ -58,7 +58,7 @@ void write_curves(const std::string &path, const Caption &caption, const std::st
 
 void write_bars(const std::string &path, const Caption &caption, const std::vector<Mark> &bars) {
   constexpr int kWidth = 860;
-  constexpr double kLeft = 190, kRight = 770, kTop = 70, kBar = 26, kGap = 8, kGroupGap = 14;
+  constexpr double kLeft = 220, kRight = 770, kTop = 70, kBar = 26, kGap = 8, kGroupGap = 14;
   double high = 0, bottom = kTop + kGap;
   for (const Mark &bar : bars) {
     high = std::max(high, bar.value);

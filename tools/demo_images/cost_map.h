@@ -8,7 +8,7 @@
 
 namespace demo {
 
-// Images beside what each of their pixels costs, as one SVG. costs: [image][pixel], in bits.
+// Images beside what each of their pixels costs, as one SVG. costs: [image][pixel], in bits; there may be more of them.
 void write_cost_maps(const std::string &path, const std::vector<Image> &images,
                      const std::vector<std::vector<float>> &costs);
 

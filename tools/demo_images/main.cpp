@@ -34,7 +34,7 @@ struct Arguments {
   bool quick = false;
 };
 
-constexpr size_t kSteps = 6000, kQuickSteps = 400;
+constexpr size_t kSteps = 6000, kQuickSteps = 250;
 constexpr size_t kHoldBack = 3;  // every third image, from the first
 
 double sum_of(const std::vector<float> &costs) {
@@ -110,20 +110,19 @@ void draw(const demo::Training &training, const std::vector<Score> &scores, cons
   }
   std::vector<demo::Mark> levels = scores.back().bits_per_pixel;
   levels.pop_back();
-  for (demo::Mark &level : levels) level.name += ", images held back";
-  demo::write_curves(
-      curve,
-      {"Loss curve of the lossgen demo on images", "A pixel model learning photographs",
-       "loss and gradient by lossgen, logits in planes; a sample of the images held back is scored on the way",
-       "bits per pixel"},
-      "pixels seen",
-      {{"images learned", demo::kRecentColor, 1.5, trained}, {"images held back", demo::kModelColor, 2.5, held}},
-      levels);
+  demo::write_curves(curve,
+                     {"Loss curve of the lossgen demo on images", "A pixel model learning photographs",
+                      "loss and gradient by lossgen, logits in planes; the others' numbers are of the images held back",
+                      "bits per pixel"},
+                     "pixels seen",
+                     {{"images learned", demo::kRecentColor, 1.5, trained},
+                      {"images held back, a sample", demo::kModelColor, 2.5, held}},
+                     levels);
   std::vector<demo::Mark> all;
   for (const Score &one : scores) {
     for (demo::Mark mark : one.bits_per_pixel) {
       mark.first_of_group = mark.name == one.bits_per_pixel[0].name;
-      mark.name = demo::shortened(one.name, 16) + ", " + mark.name;
+      mark.name = demo::shortened(one.name, 20) + ", " + mark.name;
       all.push_back(mark);
     }
   }
@@ -174,6 +173,8 @@ void run(const Arguments &arguments) {
   const std::string curve = arguments.out + "/image_loss_curve.svg", bars = arguments.out + "/image_comparison.svg",
                     maps = arguments.out + "/image_costs.svg";
   draw(training, scores, curve, bars);
+  constexpr size_t kMostMaps = 6;  // 0.7 MB each
+  if (held.size() > kMostMaps) held.resize(kMostMaps);
   demo::write_cost_maps(maps, held, costs);
   printf("\nwritten   %s\n          %s\n          %s\n", curve.c_str(), bars.c_str(), maps.c_str());
 }

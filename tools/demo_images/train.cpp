@@ -92,7 +92,7 @@ class Batch {
 // Patches of the images, each as likely as any other that lies inside.
 class Places {
  public:
-  Places(const std::vector<Image> &images, uint32_t seed) : images_(images), random_(seed) {
+  explicit Places(const std::vector<Image> &images) : images_(images), random_(1) {
     for (const Image &image : images) ends_.push_back((ends_.empty() ? 0 : ends_.back()) + image.area());
   }
   std::vector<Place> draw(int count) {
@@ -113,29 +113,42 @@ class Places {
   std::mt19937 random_;
 };
 
+// At most `count` patches, spread evenly over the images.
+std::vector<Place> spread(const std::vector<Image> &images, size_t count) {
+  std::vector<Place> all, some;
+  for (const Image &image : images) {
+    for (int y = 0; y + kPatch <= image.height; y += kPatch) {
+      for (int x = 0; x + kPatch <= image.width; x += kPatch) all.push_back({&image, x, y});
+    }
+  }
+  const size_t stride = (all.size() + count - 1) / count;
+  for (size_t i = 0; i < all.size(); i += stride) some.push_back(all[i]);
+  return some;
+}
+
 }  // namespace
 
 Training train(const std::vector<Image> &images, const std::vector<Image> &held, size_t steps, double seconds,
                ThreadPool *pool, PixelModel *model) {
-  constexpr size_t kPoints = 60, kHeldBatches = 12;
+  constexpr size_t kPoints = 40, kSample = 320;
   Batch batch(*model, pool);
-  Places places(images, 1), held_places(held, 2);
-  std::vector<std::vector<Place>> sample;
-  for (size_t i = 0; i < kHeldBatches; i++) sample.push_back(held_places.draw(kBatch));
+  Places places(images);
+  const std::vector<Place> sample = spread(held, kSample);
 
   Training result;
-  const size_t steps_per_point = std::max<size_t>(1, steps / kPoints);
+  const size_t steps_per_point = std::max<size_t>(25, steps / kPoints);
   double bits = 0;
   size_t pixels = 0, step = 0;
   const auto add_point = [&] {
     if (pixels == 0) return;
     double held_bits = 0;
-    for (const auto &patches : sample) {
-      batch.run(patches, false);
-      held_bits += batch.bits(kBatch);
+    for (size_t begin = 0; begin < sample.size(); begin += kBatch) {
+      const size_t end = std::min(sample.size(), begin + kBatch);
+      batch.run({sample.begin() + static_cast<ptrdiff_t>(begin), sample.begin() + static_cast<ptrdiff_t>(end)}, false);
+      held_bits += batch.bits(end - begin);
     }
     result.curve.push_back({step * kBatch * kPatchPixels, bits / static_cast<double>(pixels),
-                            held_bits / (kHeldBatches * kBatch * kPatchPixels)});
+                            held_bits / static_cast<double>(sample.size() * kPatchPixels)});
     bits = 0;
     pixels = 0;
   };

@@ -15,7 +15,7 @@ namespace demo {
 struct CurvePoint {
   size_t pixels;   // seen so far
   double trained;  // bits per pixel of the patches since the point before, each before it was learned
-  double held;     // of patches of the images held back, always the same ones
+  double held;     // of a sample of the images held back
 };
 
 struct Training {
