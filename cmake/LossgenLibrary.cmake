@@ -4,6 +4,7 @@
 #   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones
 #   [STATIC | SHARED]    default: by BUILD_SHARED_LIBS
 #   [PREFIX name])       first part of the symbols' and files' names; default: <name>
+# The variable LOSSGEN_SANITIZE, address or thread, asks for kernels that this sanitizer watches.
 #
 # Adds a library target of kernels that register themselves with lossgen::runtime when the program (or plugin) that is
 # linked with it is loaded. Targets of another CPU than the one compiled for are skipped with a status line, so that one
@@ -136,6 +137,9 @@ function(lossgen_add_library name)
       list(APPEND request --${option} ${arg_${list}})
     endif()
   endforeach()
+  if(LOSSGEN_SANITIZE)
+    list(APPEND request --sanitize ${LOSSGEN_SANITIZE})
+  endif()
   set(schedules "")
   foreach(file IN LISTS arg_SCHEDULES)
     get_filename_component(file "${file}" ABSOLUTE)

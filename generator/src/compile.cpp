@@ -1,14 +1,12 @@
 #include "compile.h"
 
-#include <elf.h>
-
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <stdexcept>
 #include <vector>
 
 #include "device.h"
+#include "object_file.h"
 #include "prefetch_hint.h"
 #include "storage.h"
 
@@ -78,38 +76,27 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   Pipeline pipeline(funcs);
   check_arguments(algorithm, pipeline, kernel.key);
 
-  const bool x86 = !is_device(kernel.key.target) && kernel.key.target != LOSSGEN_TARGET_arm64;
-  const auto object = outputs.find(OutputFileType::object);
-  std::map<OutputFileType, std::string> all = outputs;
-  if (x86 && object != outputs.end()) all.emplace(OutputFileType::assembly, object->second + ".s");
-  pipeline.compile_to(all, algorithm.inputs, kernel.symbol, halide_target(kernel.key.target, kernel.host));
-  if (x86) {
-    const auto assembly = all.find(OutputFileType::assembly);
-    if (object != outputs.end()) prefetch_into_all_caches(object->second, assembly->second);
-    if (!outputs.count(OutputFileType::assembly) && object != outputs.end()) std::remove(assembly->second.c_str());
-    else if (assembly != all.end()) prefetch_into_all_caches_text(assembly->second);
+  Target target = halide_target(kernel.key.target, kernel.host);
+  if (kernel.sanitize == "address") target.set_feature(Target::ASAN);
+  if (kernel.sanitize == "thread") target.set_feature(Target::TSAN);
+  const auto object = outputs.find(OutputFileType::object), assembly = outputs.find(OutputFileType::assembly);
+  pipeline.compile_to(outputs, algorithm.inputs, kernel.symbol, target);
+  if (target.arch == Target::X86 && !is_device(kernel.key.target)) {
+    if (object != outputs.end() && may_prefetch(object->second)) {
+      // The names inside differ from compilation to compilation in one process, the instructions do not.
+      const bool given = assembly != outputs.end();
+      const std::string text = given ? assembly->second : object->second + ".s";
+      if (!given) pipeline.compile_to({{OutputFileType::assembly, text}}, algorithm.inputs, kernel.symbol, target);
+      prefetch_into_all_caches(object->second, text);
+      if (!given) std::remove(text.c_str());
+    }
+    if (assembly != outputs.end()) prefetch_into_all_caches_text(assembly->second);
   }
-  if (object != outputs.end()) hide_symbols(object->second);
-  if (object != outputs.end() && is_device(kernel.key.target)) rename_runtime_symbols(object->second);
-}
-
-void hide_symbols(const std::string &path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  in.close();
-  auto *header = reinterpret_cast<Elf64_Ehdr *>(&bytes[0]);
-  if (bytes.size() < sizeof *header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) ||
-      header->e_ident[EI_CLASS] != ELFCLASS64)
-    throw std::runtime_error(path + " is not a 64-bit ELF object");
-  auto *sections = reinterpret_cast<Elf64_Shdr *>(&bytes[header->e_shoff]);
-  for (int i = 0; i < header->e_shnum; i++) {
-    if (sections[i].sh_type != SHT_SYMTAB) continue;
-    auto *symbols = reinterpret_cast<Elf64_Sym *>(&bytes[sections[i].sh_offset]);
-    for (size_t s = 0; s < sections[i].sh_size / sizeof(Elf64_Sym); s++)
-      if (ELF64_ST_BIND(symbols[s].st_info) != STB_LOCAL && symbols[s].st_shndx != SHN_UNDEF)
-        symbols[s].st_other = STV_HIDDEN;
-  }
-  std::ofstream(path, std::ios::binary) << bytes;
+  if (object == outputs.end()) return;
+  // Those of devices and sanitizers refer to a runtime and have data of their own.
+  if (is_device(kernel.key.target) || !kernel.sanitize.empty()) hide_symbols(object->second);
+  else slim_object(object->second, kernel.symbol);
+  if (is_device(kernel.key.target)) rename_runtime_symbols(object->second);
 }
 
 }  // namespace lossgen

@@ -11,7 +11,4 @@ namespace lossgen {
 // compilation in one process does not (Halide numbers its names): callers fork.
 void compile_kernel(const Kernel &kernel, const std::map<Halide::OutputFileType, std::string> &outputs);
 
-// Makes every symbol that an ELF object defines hidden, so that shared libraries do not export kernels.
-void hide_symbols(const std::string &object_path);
-
 }  // namespace lossgen

@@ -163,7 +163,10 @@ nlohmann::ordered_json manifest(const Request &request, const std::vector<const 
                     {"file", file},
                     {"bytes", fs::file_size(folder / file)}});
   }
-  return {{"library", request.library}, {"abi", LOSSGEN_KERNEL_ABI}, {"halide", "21.0.0"}, {"kernels", list}};
+  nlohmann::ordered_json json = {{"library", request.library}, {"abi", LOSSGEN_KERNEL_ABI}, {"halide", "21.0.0"}};
+  if (!request.sanitize.empty()) json["sanitize"] = request.sanitize;
+  json["kernels"] = list;
+  return json;
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 // The `lossgen` command line.
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <set>
 
 #include "compile.h"
@@ -35,26 +37,33 @@ void list_all_kernels() {
     if (seen.insert(kernel.symbol).second) std::printf("%s\n", kernel.symbol.c_str());
 }
 
-// The kernels of an emitted folder, from its manifests.
+// The kernels of an emitted folder, from its manifests, and what they add up to for each target.
 int list_folder(const std::string &folder) {
-  uintmax_t total = 0;
-  int kernels = 0;
   std::vector<fs::path> manifests;
   for (const auto &entry : fs::recursive_directory_iterator(folder))
     if (entry.path().filename() == "manifest.json") manifests.push_back(entry.path());
   if (manifests.empty()) throw std::runtime_error("no manifest.json under '" + folder + "'");
   std::sort(manifests.begin(), manifests.end());
+  struct Sum {
+    int kernels = 0;
+    uintmax_t bytes = 0;
+  };
+  std::map<std::string, Sum> sums;
   for (const fs::path &path : manifests) {
     std::ifstream file(path);
     const nlohmann::json manifest = nlohmann::json::parse(file);
     for (const auto &k : manifest.at("kernels")) {
-      std::printf("%8d B  %s  %s\n", k.at("bytes").get<int>(), k.at("schedule").get<std::string>().c_str(),
+      const auto bytes = k.at("bytes").get<uintmax_t>();
+      std::printf("%8ju B  %s  %s\n", bytes, k.at("schedule").get<std::string>().c_str(),
                   k.at("kernel").get<std::string>().c_str());
-      total += k.at("bytes").get<uintmax_t>();
-      kernels++;
+      Sum &sum = sums[k.at("target").get<std::string>()];
+      sum.kernels++;
+      sum.bytes += bytes;
     }
   }
-  std::printf("%d kernels, %.1f KB of objects\n", kernels, (double)total / 1024);
+  for (const std::string &target : known_targets())
+    if (sums.count(target))
+      std::printf("%s: %d kernels, %ju bytes of objects\n", target.c_str(), sums[target].kernels, sums[target].bytes);
   return 0;
 }
 
@@ -65,7 +74,7 @@ int inspect(const std::string &name, const std::string &form, const std::vector<
       {"asm", Halide::OutputFileType::assembly},
       {"ptx", Halide::OutputFileType::device_code}};
   Request request;
-  Kernel kernel{parse_kernel_name(name), {}, "", name};
+  Kernel kernel{parse_kernel_name(name), {}, "", name, ""};
   if (form == "ptx" && kernel.key.target != LOSSGEN_TARGET_cuda_sm80)
     throw std::invalid_argument("only cuda kernels have PTX; use --as asm");
   kernel.host = kernel.key.target == LOSSGEN_TARGET_arm64 ? "arm64" : "x86-64";
@@ -98,6 +107,8 @@ int main(int argc, char **argv) {
   emit_command->add_option("--targets", request.targets, "default: all");
   emit_command->add_option("--classes", request.classes, "class counts that get kernels of their own");
   emit_command->add_option("--schedules", request.schedule_files, "schedule files (JSON), later ones override");
+  emit_command->add_option("--sanitize", request.sanitize,
+                           "address or thread: kernels that the sanitizer watches, for programs built with it");
   emit_command->add_option("-j,--jobs", options.jobs, "compilations at a time; default: cores, as memory allows");
   emit_command->add_flag("--assembly", options.assembly, "write .s, .ll and .stmt beside each object");
 
@@ -117,8 +128,10 @@ int main(int argc, char **argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     if (*emit_command) {
+      const auto start = std::chrono::steady_clock::now();
       const int count = emit(request, options);
-      std::printf("%d kernels in %s\n", count, options.folder.c_str());
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+      std::printf("%d kernels in %s, %.1f s\n", count, options.folder.c_str(), seconds.count());
     } else if (*list_command) {
       if (all_kernels) list_all_kernels();
       else if (folder.empty()) list_choices();

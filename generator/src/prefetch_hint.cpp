@@ -44,6 +44,8 @@ std::vector<size_t> candidates(const std::string &object) {
 
 }  // namespace
 
+bool may_prefetch(const std::string &object_path) { return !candidates(read_file(object_path)).empty(); }
+
 void prefetch_into_all_caches(const std::string &object_path, const std::string &assembly_path) {
   std::string object = read_file(object_path);
   const std::vector<size_t> modrm = candidates(object);
@@ -57,7 +59,8 @@ void prefetch_into_all_caches(const std::string &object_path, const std::string 
 void prefetch_into_all_caches_text(const std::string &assembly_path) {
   std::string text = read_file(assembly_path);
   const std::string from = "prefetchnta", to = "prefetcht0";
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) text.replace(at, from.size(), to);
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at))
+    text.replace(at, from.size(), to);
   std::ofstream(assembly_path, std::ios::binary) << text;
 }
 

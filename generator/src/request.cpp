@@ -119,6 +119,7 @@ std::vector<std::string> known_dtypes() {
   return names;
 }
 std::vector<std::string> known_layouts() { return {"rows", "planes", "strided"}; }
+std::vector<std::string> known_sanitizers() { return {"address", "thread"}; }
 std::vector<std::string> known_targets() { return {std::begin(kTargetNames), std::end(kTargetNames)}; }
 
 std::string kernel_symbol(const std::string &library, const KernelKey &k) {
@@ -182,6 +183,8 @@ std::vector<Kernel> expand(const Request &request) {
           std::string::npos)
     throw std::invalid_argument("library name '" + request.library + "' is not a C identifier");
 
+  if (!request.sanitize.empty()) select("sanitizer", {request.sanitize}, known_sanitizers());
+
   // Device kernels go with the objects of every CPU in the request (or x86-64's, if it names devices only).
   std::vector<std::string> hosts;
   for (int t : targets) {
@@ -202,7 +205,8 @@ std::vector<Kernel> expand(const Request &request) {
     const std::string machine = kTargetMachines[key.target];
     for (const std::string &host : hosts)
       if (machine == "cuda" || machine == host)
-        kernels.push_back({key, default_params(key), host, kernel_symbol(request.library, key)});
+        kernels.push_back({key, default_params(key), host, kernel_symbol(request.library, key),
+                           is_device(key.target) ? "" : request.sanitize});
   };
   for (int t : targets) {
     const auto target = (lossgen_target_id)t;

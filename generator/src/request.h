@@ -14,6 +14,7 @@ struct Request {
   std::vector<std::string> ops, dtypes, layouts, targets;  // empty: all
   std::vector<int64_t> classes;                            // constants, beside the general kernels
   std::vector<std::string> schedule_files;                 // later ones override earlier ones
+  std::string sanitize;                                    // "address" or "thread": instrumented CPU kernels
 };
 
 // A kernel with the schedule it gets and the CPU whose objects it goes with ("x86-64" or "arm64").
@@ -22,6 +23,7 @@ struct Kernel {
   Params params;
   std::string host;
   std::string symbol;
+  std::string sanitize;  // "" unless the request says so and it is a CPU kernel
 };
 
 // The names that a request may use.
@@ -29,6 +31,7 @@ std::vector<std::string> known_ops();
 std::vector<std::string> known_dtypes();
 std::vector<std::string> known_layouts();
 std::vector<std::string> known_targets();
+std::vector<std::string> known_sanitizers();
 
 // Every kernel of the request, in a fixed order. Throws std::invalid_argument with the valid choices.
 std::vector<Kernel> expand(const Request &request);

@@ -50,7 +50,8 @@ const std::string &generator_id() {
 }
 
 std::string hash_inputs(const Kernel &kernel) {
-  return hash_text(generator_id() + "\n" + kernel.symbol + "\n" + kernel.host + "\n" + to_json(kernel.params).dump());
+  return hash_text(generator_id() + "\n" + kernel.symbol + "\n" + kernel.host + "\n" + to_json(kernel.params).dump() +
+                   "\n" + kernel.sanitize);
 }
 
 }  // namespace

@@ -14,8 +14,11 @@ if not hasattr(config, "lossgen"):
 config.test_exec_root = config.binary_dir
 
 filecheck = os.path.join(os.path.dirname(sys.executable), "filecheck")
+config.environment.update({k: v for k, v in os.environ.items() if k == "LOSSGEN_TEST_FULL"})
 config.substitutions += [
     ("%lossgen", config.lossgen),
+    ("%kernels", config.kernels),  # of the default library
+    ("%python", sys.executable),
     ("%asm", f"{config.lossgen} inspect --as asm"),
     # %loop KERNEL: the hot loop of its assembly
     ("%loop", f"{sys.executable} {os.path.join(config.test_source_root, 'loop.py')} {config.lossgen}"),
