@@ -1,6 +1,5 @@
 // The C API: reads and checks arguments, then runs the op. One function per op, shared checks above them.
 #include <math.h>
-#include <string.h>
 
 #include <algorithm>
 
@@ -9,6 +8,7 @@
 #include "loss.h"
 #include "names.h"
 #include "registry.h"
+#include "sized.h"
 #include "softmax.h"
 
 namespace lossgen {
@@ -19,25 +19,6 @@ namespace {
     const lossgen_status try_status = (expression);          \
     if (try_status != LOSSGEN_OK) return try_status;         \
   } while (0)
-
-// A caller's struct of this or an older size, over defaults.
-template <class T>
-lossgen_status read_sized(const char *name, const T *given, T *out) {
-  *out = T{};
-  out->size = sizeof(T);
-  if (!given) return LOSSGEN_OK;
-  if (given->size == 0)
-    return fail(LOSSGEN_BAD_ARGUMENT, "%s.size is 0; set it to sizeof(lossgen_%s), or start from the _INIT macro", name, name);
-  if (given->size % alignof(T) != 0)
-    return fail(LOSSGEN_BAD_ARGUMENT, "%s.size is %zu, which cuts a field; set it to sizeof(lossgen_%s)", name,
-                given->size, name);
-  if (given->size > sizeof(T))
-    return fail(LOSSGEN_BAD_ARGUMENT, "%s.size is %zu, this library knows %zu bytes: it is older than the header", name,
-                given->size, sizeof(T));
-  memcpy(out, given, given->size);
-  out->size = sizeof(T);
-  return LOSSGEN_OK;
-}
 
 lossgen_status check_options(const lossgen_options &o) {
   if (o.reduction < LOSSGEN_REDUCTION_MEAN || o.reduction > LOSSGEN_REDUCTION_NONE)

@@ -6,6 +6,7 @@
 #include "parallel.h"
 #include "problem.h"
 #include "registry.h"
+#include "sized.h"
 #include "text.h"
 
 namespace lossgen {
@@ -51,15 +52,15 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
     for (const OpStages &candidate : kOps) fail_more(" %s", candidate.op);
     return LOSSGEN_BAD_ARGUMENT;
   }
-  lossgen_options o{};
-  if (given && (given->size == 0 || given->size % alignof(lossgen_options) != 0 || given->size > sizeof o))
-    return fail(LOSSGEN_BAD_ARGUMENT, "options.size is %zu, expected sizeof(lossgen_options), %zu", given->size, sizeof o);
-  if (given) memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+  lossgen_options o;
+  lossgen_status status = read_sized("options", given, &o);
+  if (status != LOSSGEN_OK) return status;
   Problem p;
-  lossgen_status status = read_tensor("logits", logits, kFloats, &p.matrix[kIn0]);
+  status = read_tensor("logits", logits, kFloats, &p.matrix[kIn0]);
   if (status != LOSSGEN_OK) return status;
   if (p.matrix[kIn0].device.device_type != kDLCPU)
-    return fail(LOSSGEN_BAD_ARGUMENT, "logits are on a device; calls on host tensors can be explained");
+    return fail(LOSSGEN_BAD_ARGUMENT, "logits are on a device of type %d; calls on host tensors (%d) can be explained",
+                (int)p.matrix[kIn0].device.device_type, (int)kDLCPU);
   if (p.matrix[kIn0].rank == 0) return fail(LOSSGEN_BAD_ARGUMENT, "logits is a scalar; it needs a class axis");
   if ((status = find_class_axis(o, p.matrix[kIn0].rank, &p.class_axis)) != LOSSGEN_OK) return status;
   int target;

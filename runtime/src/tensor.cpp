@@ -97,12 +97,21 @@ const char *shape_text(const int64_t *shape, int rank) {
 
 const char *shape_text(const Tensor &t) { return shape_text(t.shape, t.rank); }
 
-lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, Tensor *out) {
-  out->name = name;
-  if (!t) return fail(LOSSGEN_BAD_ARGUMENT, "%s is NULL", name);
+lossgen_status check_extents(const char *name, const DLTensor *t) {
+  if (!t) return fail(LOSSGEN_BAD_ARGUMENT, "%s is NULL, expected a tensor", name);
   if (t->ndim < 0 || t->ndim > kMaxRank)
     return fail(LOSSGEN_BAD_ARGUMENT, "%s has rank %d, expected 0 to %d", name, (int)t->ndim, kMaxRank);
   if (t->ndim > 0 && !t->shape) return fail(LOSSGEN_BAD_ARGUMENT, "%s has rank %d but no shape", name, (int)t->ndim);
+  for (int i = 0; i < t->ndim; i++)
+    if (t->shape[i] < 0)
+      return fail(LOSSGEN_BAD_ARGUMENT, "%s has a negative extent: shape %s", name, shape_text(t->shape, t->ndim));
+  return LOSSGEN_OK;
+}
+
+lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, Tensor *out) {
+  out->name = name;
+  const lossgen_status status = check_extents(name, t);
+  if (status != LOSSGEN_OK) return status;
   if (t->dtype.lanes != 1)
     return fail(LOSSGEN_BAD_ARGUMENT, "%s has %d lanes per element, expected 1", name, (int)t->dtype.lanes);
   if (!allowed(t->dtype, types))
@@ -114,7 +123,6 @@ lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, 
   bool empty = false;
   for (int i = t->ndim - 1; i >= 0; i--) {
     const int64_t n = t->shape[i];
-    if (n < 0) return fail(LOSSGEN_BAD_ARGUMENT, "%s has a negative extent: shape %s", name, shape_text(t->shape, t->ndim));
     out->shape[i] = n;
     out->stride[i] = t->strides ? t->strides[i] : compact;
     if (out->stride[i] < 0)

@@ -38,8 +38,10 @@ enum TypeSet : unsigned {
   kI32Only = 16,
 };
 
-// Reads t into *out. NULL pointers, a rank above kMaxRank, negative extents or strides, several lanes, a type outside
-// `types` are bad arguments that name the tensor.
+// Bad arguments that name the tensor: a NULL pointer, a rank above kMaxRank, no or negative extents.
+lossgen_status check_extents(const char *name, const DLTensor *t);
+
+// Reads t into *out. Bad arguments beside those: negative strides, several lanes, a type outside `types`.
 lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, Tensor *out);
 
 // out must be writable everywhere: no two elements at one address.

@@ -50,11 +50,52 @@ std::string case_name(const testing::TestParamInfo<BadInput> &info) {
 
 INSTANTIATE_TEST_SUITE_P(Tensors, BadInputs, testing::ValuesIn(bad_tensors()), case_name);
 INSTANTIATE_TEST_SUITE_P(Options, BadInputs, testing::ValuesIn(bad_options()), case_name);
+INSTANTIATE_TEST_SUITE_P(Extras, BadInputs, testing::ValuesIn(bad_extras()), case_name);
+
+class BadCalls : public testing::TestWithParam<BadCall> {};
+
+TEST_P(BadCalls, StatusAndMessage) {
+  const BadCall &c = GetParam();
+  ASSERT_EQ(c.call(), c.status);
+  const std::string message = lossgen_last_error();
+  EXPECT_EQ(message.rfind(std::string(c.function) + ": ", 0), 0u) << message;
+  for (const char *fragment : c.message) {
+    EXPECT_NE(message.find(fragment), std::string::npos) << "no '" << fragment << "' in: " << message;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Functions, BadCalls, testing::ValuesIn(bad_calls()),
+                         [](const auto &info) { return std::string(info.param.function) + "_" + info.param.name; });
+
+// Messages that differ in more than the function's name.
+TEST(BadInputCorpus, Has150DistinctMessages) {
+  std::set<std::string> messages;
+  size_t inputs = 0;
+  auto note = [&] {
+    const std::string message = lossgen_last_error();
+    messages.insert(message.substr(message.find(": ") + 2));
+    ++inputs;
+  };
+  for (const auto &list : {bad_tensors(), bad_options(), bad_extras()}) {
+    for (const BadInput &c : list) {
+      Problem p(c.spatial);
+      c.spoil(p);
+      p.run(c.op);
+      note();
+    }
+  }
+  for (const BadCall &c : bad_calls()) {
+    c.call();
+    note();
+  }
+  std::printf("%zu bad inputs, %zu distinct messages\n", inputs, messages.size());
+  EXPECT_GE(messages.size(), 150u);
+}
 
 TEST(BadInputCorpus, IsLargeAndHasNoDuplicates) {
   std::set<std::string> names;
   size_t cases = 0;
-  for (const auto &list : {bad_tensors(), bad_options()}) {
+  for (const auto &list : {bad_tensors(), bad_options(), bad_extras()}) {
     for (const BadInput &c : list) {
       ++cases;
       names.insert(std::string(op_name(c.op)) + " " + c.name);

@@ -1,4 +1,4 @@
-// Wrong options, extras and saved values.
+// Wrong options.
 #include <cmath>
 
 #include "bad_input.h"
@@ -16,16 +16,16 @@ class Corpus {
 
 bool takes_target(Op op) { return op != Op::log_softmax_forward && op != Op::log_softmax_backward; }
 bool is_cross_entropy(Op op) { return takes_target(op) && op != Op::nll_loss_forward && op != Op::nll_loss_backward; }
-bool takes_extras(Op op) {
-  return op == Op::nll_loss_forward || op == Op::cross_entropy_forward || op == Op::cross_entropy_forward_backward;
-}
-bool takes_saved(Op op) { return op == Op::nll_loss_backward || op == Op::cross_entropy_backward; }
-bool takes_grad_loss(Op op) { return takes_saved(op) || op == Op::cross_entropy_forward_backward; }
-
 void of_every_op(Corpus &c, Op op) {
   c.add(op, "options_size_0", {"options.size is 0", "sizeof(lossgen_options)"}, [](Problem &p) { p.options.size = 0; });
   c.add(op, "options_size_of_a_newer_header", {"options.size", "older than the header"},
         [](Problem &p) { p.options.size += 8; });
+  c.add(op, "options_size_cuts_a_field", {"options.size", "cuts a field"}, [](Problem &p) { p.options.size -= 4; });
+  c.add(op, "release_without_allocate", {"allocate is NULL"},
+        [](Problem &p) { p.options.release = [](void *, void *) {}; });
+  c.add(op, "target_in_capitals", {"options.target = \"X86-64-V3\" is not a target"},
+        [](Problem &p) { p.options.target = "X86-64-V3"; });
+  c.add(op, "target_empty", {"options.target = \"\" is not a target"}, [](Problem &p) { p.options.target = ""; });
   c.add(op, "negative_threads", {"threads is -1"}, [](Problem &p) { p.options.threads = -1; });
   c.add(op, "unknown_target", {"options.target", "sse9", "x86-64-v2", "arm64"},
         [](Problem &p) { p.options.target = "sse9"; });
@@ -76,6 +76,54 @@ void of_losses(Corpus &c, Op op) {
     p.options.denominator = LOSSGEN_DENOMINATOR_GIVEN;
     p.options.denominator_value = NAN;
   });
+  c.add(op, "reduction_negative", {"reduction -1", "mean", "sum", "none"},
+        [](Problem &p) { p.options.reduction = static_cast<lossgen_reduction>(-1); });
+  c.add(op, "ignore_mode_negative", {"ignore_mode -1", "0, 1 or 2"},
+        [](Problem &p) { p.options.ignore_mode = static_cast<lossgen_ignore_mode>(-1); });
+  c.add(op, "bounds_negative", {"bounds -1", "0, 1 or 2"},
+        [](Problem &p) { p.options.bounds = static_cast<lossgen_bounds>(-1); });
+  c.add(op, "denominator_negative", {"denominator -1", "0, 1, 2 or 3"},
+        [](Problem &p) { p.options.denominator = static_cast<lossgen_denominator>(-1); });
+  c.add(op, "denominator_value_inf", {"denominator_value is inf", "finite"}, [](Problem &p) {
+    p.options.denominator = LOSSGEN_DENOMINATOR_GIVEN;
+    p.options.denominator_value = INFINITY;
+  });
+  c.add(op, "weight_scalar", {"weight", "[]", "[3]"}, [](Problem &p) {
+    p.weight.reshape({});
+    p.options.weight = p.weight.get();
+  });
+  c.add(op, "weight_f16_with_f32_logits", {"weight is f16, expected f32"}, [](Problem &p) {
+    p.weight.tensor.dtype = lossgen_dtype(kDLFloat, 16);
+    p.options.weight = p.weight.get();
+  });
+  c.add(op, "weight_negative_stride", {"weight has a negative stride: strides [-1]"}, [](Problem &p) {
+    p.weight.reshape({3}, {-1});
+    p.options.weight = p.weight.get();
+  });
+  c.add(op, "weight_misaligned", {"weight is at address", "element size 4"}, [](Problem &p) {
+    p.weight.tensor.byte_offset = 2;
+    p.options.weight = p.weight.get();
+  });
+  c.add(op, "row_weight_i32", {"row_weight is i32, expected f32, f64, f16 or bf16"}, [](Problem &p) {
+    p.row_weight.tensor.dtype = i32;
+    p.options.row_weight = p.row_weight.get();
+  });
+  c.add(op, "row_weight_f64", {"row_weight is f64, expected f32"}, [](Problem &p) {
+    p.row_weight.tensor.dtype = f64;
+    p.options.row_weight = p.row_weight.get();
+  });
+  c.add(op, "row_weight_scalar", {"row_weight has shape []", "[4]"}, [](Problem &p) {
+    p.row_weight.reshape({});
+    p.options.row_weight = p.row_weight.get();
+  });
+  c.add(op, "row_weight_data_null", {"row_weight has no data"}, [](Problem &p) {
+    p.row_weight.tensor.data = nullptr;
+    p.options.row_weight = p.row_weight.get();
+  });
+  c.add(op, "row_weight_other_device", {"row_weight is on device (2, 1)"}, [](Problem &p) {
+    p.row_weight.tensor.device = {kDLCUDA, 1};
+    p.options.row_weight = p.row_weight.get();
+  });
   c.add(op, "weight_length", {"weight", "[4]", "[3]"}, [](Problem &p) {
     p.weight.reshape({4});
     p.options.weight = p.weight.get();
@@ -111,6 +159,7 @@ void of_losses(Corpus &c, Op op) {
           [](Problem &p) { p.options.label_smoothing = -0.1; });
     c.add(op, "label_smoothing_nan", {"label_smoothing is nan", "[0, 1]"},
           [](Problem &p) { p.options.label_smoothing = NAN; });
+    c.add(op, "z_loss_infinite", {"z_loss is -inf", "finite"}, [](Problem &p) { p.options.z_loss = -INFINITY; });
     c.add(op, "z_loss_nan", {"z_loss is nan"}, [](Problem &p) { p.options.z_loss = NAN; });
   } else {
     c.add(op, "label_smoothing", {"label_smoothing", "cross_entropy"},
@@ -119,121 +168,14 @@ void of_losses(Corpus &c, Op op) {
   }
 }
 
-void upstream(Corpus &c, Op op) {
-  c.add(op, "grad_loss_of_mean_has_rows", {"grad_loss", "[4]", "[]"}, [](Problem &p) {
-    p.grad_loss.reshape({4});
-    p.options.grad_loss = p.grad_loss.get();
-  });
-  c.add(op, "grad_loss_of_none_has_other_rows", {"grad_loss", "[5]", "[4]"}, [](Problem &p) {
-    p.options.reduction = LOSSGEN_REDUCTION_NONE;
-    p.loss.reshape({4});
-    p.grad_loss.reshape({5});
-    p.options.grad_loss = p.grad_loss.get();
-  });
-  c.add(op, "grad_loss_i64", {"grad_loss", "i64"}, [](Problem &p) {
-    p.grad_loss.tensor.dtype = i64;
-    p.options.grad_loss = p.grad_loss.get();
-  });
-  c.add(op, "grad_loss_data_null", {"grad_loss", "data pointer is NULL"}, [](Problem &p) {
-    p.grad_loss.tensor.data = nullptr;
-    p.options.grad_loss = p.grad_loss.get();
-  });
-}
-
-void extras(Corpus &c, Op op) {
-  using Spoil = std::function<void(Problem &)>;
-  auto with = [](Spoil spoil) -> Spoil {
-    return [spoil](Problem &p) {
-      p.use_extras = true;
-      spoil(p);
-    };
-  };
-  c.add(op, "extras_size_0", {"extras.size is 0"}, with([](Problem &p) { p.extras.size = 0; }));
-  c.add(op, "total_weight_shape", {"total_weight", "[1]", "[]"}, with([](Problem &p) {
-          p.total_weight.reshape({1});
-          p.extras.total_weight = p.total_weight.get();
-        }));
-  c.add(op, "total_weight_i64", {"total_weight", "i64"}, with([](Problem &p) {
-          p.total_weight.tensor.dtype = i64;
-          p.extras.total_weight = p.total_weight.get();
-        }));
-  c.add(op, "total_weight_overlaps_loss", {"total_weight", "loss", "overlap"}, with([](Problem &p) {
-          p.total_weight.tensor.data = p.loss.tensor.data;
-          p.extras.total_weight = p.total_weight.get();
-        }));
-  if (op == Op::nll_loss_forward) {
-    c.add(op, "lse", {"lse", "cross_entropy"}, with([](Problem &p) { p.extras.lse = p.lse.get(); }));
-    c.add(op, "log_probs", {"log_probs", "cross_entropy"}, with([](Problem &p) { p.extras.log_probs = p.out.get(); }));
-    return;
-  }
-  c.add(op, "lse_shape", {"lse", "[3]", "[4]"}, with([](Problem &p) {
-          p.lse.reshape({3});
-          p.extras.lse = p.lse.get();
-        }));
-  c.add(op, "lse_i32", {"lse", "i32", "f32"}, with([](Problem &p) {
-          p.lse.tensor.dtype = i32;
-          p.extras.lse = p.lse.get();
-        }));
-  c.add(op, "lse_stride_0", {"lse", "overlaps itself"}, with([](Problem &p) {
-          p.lse.reshape({4}, {0});
-          p.extras.lse = p.lse.get();
-        }));
-  c.add(op, "lse_overlaps_target", {"lse", "overlaps target"}, with([](Problem &p) {
-          p.lse.tensor.data = p.target.tensor.data;
-          p.extras.lse = p.lse.get();
-        }));
-  c.add(op, "log_probs_shape", {"log_probs", "[4, 2]", "[4, 3]"}, with([](Problem &p) {
-          p.grad.reshape({4, 2});
-          p.extras.log_probs = p.grad.get();
-        }));
-  c.add(op, "log_probs_in_place", {"log_probs", "overlaps logits"},
-        with([](Problem &p) { p.extras.log_probs = p.logits.get(); }));
-  c.add(op, "argmax_f32", {"argmax", "f32"}, with([](Problem &p) {
-          p.argmax.tensor.dtype = f32;
-          p.extras.argmax = p.argmax.get();
-        }));
-}
-
-void saved(Corpus &c, Op op) {
-  using Spoil = std::function<void(Problem &)>;
-  auto with = [](Spoil spoil) -> Spoil {
-    return [spoil](Problem &p) {
-      p.use_saved = true;
-      spoil(p);
-    };
-  };
-  c.add(op, "saved_size_0", {"saved.size is 0"}, with([](Problem &p) { p.saved.size = 0; }));
-  c.add(op, "saved_total_weight_shape", {"total_weight", "[4]", "[]"}, with([](Problem &p) {
-          p.total_weight.reshape({4});
-          p.saved.total_weight = p.total_weight.get();
-        }));
-  if (op == Op::nll_loss_backward) {
-    c.add(op, "saved_lse", {"lse", "cross_entropy"}, with([](Problem &p) { p.saved.lse = p.lse.get(); }));
-    return;
-  }
-  c.add(op, "saved_lse_shape", {"lse", "[3]", "[4]"}, with([](Problem &p) {
-          p.lse.reshape({3});
-          p.saved.lse = p.lse.get();
-        }));
-  c.add(op, "saved_lse_f64", {"lse", "f64", "f32"}, with([](Problem &p) {
-          p.lse.tensor.dtype = f64;
-          p.saved.lse = p.lse.get();
-        }));
-}
-
 }  // namespace
 
 std::vector<BadInput> bad_options() {
   Corpus corpus;
   for (Op op : kAllOps) {
     of_every_op(corpus, op);
-    if (takes_target(op))
-      of_losses(corpus, op);
-    else
-      of_log_softmax(corpus, op);
-    if (takes_grad_loss(op)) upstream(corpus, op);
-    if (takes_extras(op)) extras(corpus, op);
-    if (takes_saved(op)) saved(corpus, op);
+    if (takes_target(op)) of_losses(corpus, op);
+    else of_log_softmax(corpus, op);
   }
   return std::move(corpus.list);
 }

@@ -7,6 +7,7 @@
 #include "../names.h"
 #include "../problem.h"
 #include "../registry.h"
+#include "../sized.h"
 #include "layout.h"
 #include "modules.h"
 
@@ -98,18 +99,18 @@ size_t lossgen_workspace_size(const char *op, const DLTensor *logits, const loss
   for (const auto &known : kOps)
     if (op != nullptr && strcmp(known.name, op) == 0) found = &known.op;
   if (found == nullptr) {
-    fail(LOSSGEN_BAD_ARGUMENT, "op \"%.60s\" does not exist", op != nullptr ? op : "NULL");
+    fail(LOSSGEN_BAD_ARGUMENT, "unknown op '%.60s'; expected", op != nullptr ? op : "(null)");
+    for (const auto &known : kOps) fail_more(" %s", known.name);
     return 0;
   }
-  if (logits == nullptr || (logits->ndim > 0 && logits->shape == nullptr) || logits->ndim <= 0 ||
-      logits->ndim > kMaxRank) {
-    fail(LOSSGEN_BAD_ARGUMENT, "logits have no shape");
+  lossgen_options o;
+  int axis;
+  if (read_sized("options", options, &o) != LOSSGEN_OK || check_extents("logits", logits) != LOSSGEN_OK) return 0;
+  if (logits->ndim == 0) {
+    fail(LOSSGEN_BAD_ARGUMENT, "logits is a scalar; it needs a class axis");
     return 0;
   }
   if (logits->device.device_type == kDLCPU) return 0;
-  lossgen_options o = LOSSGEN_OPTIONS_INIT;
-  if (options != nullptr) memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
-  int axis;
   if (find_class_axis(o, logits->ndim, &axis) != LOSSGEN_OK) return 0;
   return device_workspace_bytes(*found, logits, axis);
 }
