@@ -36,6 +36,7 @@ config.substitutions += [
     ("%python", sys.executable),
     ("%mutate", f"{sys.executable} {os.path.join(config.test_source_root, 'mutate.py')}"),
     ("%meaning", frontend.replace("run_frontend.py", "meaning.py")),
+    ("%summary", frontend.replace("run_frontend.py", "summary.py")),
     ("%run-frontend", frontend + ("" if config.shim else " --no-calls")),
     # Runs a module in the LLVM dialect: its functions print.
     ("%run", " ".join([tool("mlir-runner"), "-e main --entry-point-result=void"] +

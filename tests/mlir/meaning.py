@@ -7,10 +7,8 @@ Exchanges one or two operations, operands or numbers of a module, so that much o
 raise then takes for one must be one.
 """
 
-import argparse
 import random
 import re
-import subprocess
 import sys
 
 import run_frontend
@@ -43,29 +41,26 @@ def mutate(text, rng):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    for name in ("opt", "plugin", "runner", "libs"):
-        parser.add_argument(f"--{name}", required=True)
+    parser = run_frontend.parser()
     parser.add_argument("--mutants", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("files", nargs="+")
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     ran = raised = wrong = 0
     for i in range(arguments.mutants):
         path = arguments.files[i % len(arguments.files)]
         source = mutate(open(path).read(), rng)
-        text = run_frontend.driver(source, "/jax/" in path, (4, 8))
+        text = run_frontend.driver(source, (4, 8))
         try:
             wanted = run_frontend.run(arguments, text, run_frontend.WAYS["as it is"])
         except RuntimeError:
             continue  # no longer a program, or one that traps
         ran += 1
-        command = [arguments.opt, f"--load-dialect-plugin={arguments.plugin}",
-                   "--pass-pipeline=builtin.module(raise-linalg-to-lossgen)"]
-        done = subprocess.run(command, input=source, capture_output=True, text=True)
-        if done.returncode == 0 and "lossgen." not in done.stdout:
-            continue
+        try:
+            if "lossgen." not in run_frontend.optimized(arguments, source, "raise-linalg-to-lossgen"):
+                continue
+        except RuntimeError:
+            pass  # what the raise breaks shows below
         raised += 1
         try:
             got = run_frontend.run(arguments, text, run_frontend.WAYS["raised, loops"])

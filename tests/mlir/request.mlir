@@ -15,13 +15,33 @@
 // LIST-DAG: log_softmax_forward bf16 strided [8, ?] classes ?
 // LIST-DAG: nll_loss_forward f32 rows [4, 21] classes 21
 
-// CMAKE:      lossgen_add_library(m
-// CMAKE-NEXT:   OPS cross_entropy log_softmax nll_loss
-// CMAKE-NEXT:   DTYPES bf16 f32
-// CMAKE-NEXT:   LAYOUTS planes rows strided
-// CMAKE-NEXT:   CLASSES 21 50257)
+// A request means all combinations of its words: as many requests as it takes to make no kernel that nobody calls.
+// CMAKE:      lossgen_add_library(m_1
+// CMAKE-NEXT:   OPS cross_entropy nll_loss
+// CMAKE-NEXT:   DTYPES f32
+// CMAKE-NEXT:   LAYOUTS rows
+// CMAKE-NEXT:   CLASSES 21)
+// CMAKE-NEXT: lossgen_add_library(m_2
+// CMAKE-NEXT:   OPS cross_entropy
+// CMAKE-NEXT:   DTYPES f32
+// CMAKE-NEXT:   LAYOUTS planes
+// CMAKE-NEXT:   CLASSES 21)
+// CMAKE-NEXT: lossgen_add_library(m_3
+// CMAKE-NEXT:   OPS log_softmax
+// CMAKE-NEXT:   DTYPES bf16
+// CMAKE-NEXT:   LAYOUTS rows
+// CMAKE-NEXT:   CLASSES 50257)
+// CMAKE-NEXT: lossgen_add_library(m_4
+// CMAKE-NEXT:   OPS log_softmax
+// CMAKE-NEXT:   DTYPES bf16
+// CMAKE-NEXT:   LAYOUTS strided)
+// CMAKE-NEXT: add_library(m INTERFACE)
+// CMAKE-NEXT: target_link_libraries(m INTERFACE m_1 m_2 m_3 m_4)
 
-// EMIT: --library m --ops cross_entropy log_softmax nll_loss --dtypes bf16 f32 --layouts planes rows strided --classes 21 50257
+// EMIT:      --library m_1 --ops cross_entropy nll_loss --dtypes f32 --layouts rows --classes 21
+// EMIT-NEXT: --library m_2 --ops cross_entropy --dtypes f32 --layouts planes --classes 21
+// EMIT-NEXT: --library m_3 --ops log_softmax --dtypes bf16 --layouts rows --classes 50257
+// EMIT-NEXT: --library m_4 --ops log_softmax --dtypes bf16 --layouts strided{{$}}
 
 // JSON: "classes": 21
 // JSON: "dtype": "f32"

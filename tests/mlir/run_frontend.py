@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """Runs a module as a front end printed it three ways, and compares: as it is, raised and decomposed, raised and calling
-the library. Inputs are made up: logits and weights at random, labels with ignored, negative and, where the module is
-said to allow them, bad ones.
+the library. Inputs are made up: logits and weights at random, labels with ignored and, where the module asserts nothing
+of them, bad ones.
 
-    run_frontend.py --opt MLIR-OPT --plugin PLUGIN --runner MLIR-RUNNER --libs A.so,B.so [--no-calls] FILE...
+    run_frontend.py --opt MLIR-OPT --plugin PLUGIN --runner MLIR-RUNNER --libs A.so,B.so [--no-calls] [--trap LABEL]
+                    FILE...
+
+With --trap the first label is that one, and all three ways must end in a failed assertion.
 """
 
 import argparse
 import math
 import random
 import re
+import signal
 import subprocess
 import sys
 
@@ -25,6 +29,9 @@ WAYS = {
     "raised, calls": RAISE + LOWER % "convert-lossgen-to-calls,",
 }
 
+class Trapped(RuntimeError):
+    """The program aborted, as a failed assertion makes it."""
+
 
 def literal(rng, shape, make):
     """A nested list of a shape, as MLIR writes it."""
@@ -33,54 +40,67 @@ def literal(rng, shape, make):
     return "[" + ", ".join(literal(rng, shape[1:], make) for _ in range(shape[0])) + "]"
 
 
-def driver(text, jax, sizes):
-    """A function @drive that calls @main with made-up tensors and prints what it returns."""
-    signature = re.search(r"func\.func (?:public )?@main\((.*?)\) -> (.*?) \{\n", text).groups()
-    types = re.findall(r"%\w+: (tensor<[^>]*>)", signature[0])
-    results = re.findall(r"tensor<[^>]*>", signature[1])
+def driver(text, sizes, first_label=None):
+    """The module with a function @drive that calls @main with made-up tensors and prints what it returns; twice, the
+    second time with labels that are no classes, where the module does not assert that there are none."""
+    parameters, returned = re.search(r"func\.func (?:public )?@main\((.*?)\) -> (.*?) \{\n", text).groups()
+    types = re.findall(r"%\w+: (tensor<[^>]*>)", parameters)
+    results = re.findall(r"tensor<[^>]*>", returned)
+    ignored = [-100 if "-100" in text else 255 if "255" in text else 0]
+    rounds = ([], []) if "cf.assert" in text else ([-1, -8], [-1, -8, 8, -9, 100])
     rng = random.Random(7)
-    lines, values = [], []
-    for number, kind in enumerate(types):
-        *shape, element = kind[len("tensor<"):-1].split("x")
-        shape = [sizes[i % 2] if size == "?" else int(size) for i, size in enumerate(shape)]
-        static = "tensor<" + "x".join([str(s) for s in shape] + [element]) + ">"
-        if element.startswith("i"):
-            bad = [-1, -8, 8, -9, 100] if jax else [-100 if "-100" in text else 255 if "255" in text else 0]
-            choices = list(range(8)) * 2 + bad * 2
-            data = literal(rng, shape, lambda: str(rng.choice(choices)))
-        else:
-            data = literal(rng, shape, lambda: f"{rng.uniform(0.25, 3) * (1 if len(shape) == 1 else rng.choice((-1, 1))):.4f}")
-        lines.append(f"    %in{number} = arith.constant dense<{data}> : {static}")
-        value = f"%in{number}"
-        if static != kind:
-            lines.append(f"    %cast{number} = tensor.cast {value} : {static} to {kind}")
-            value = f"%cast{number}"
-        values.append(value)
-    outputs = ", ".join(results)
-    lines.append(f"    %out{':' + str(len(results)) if len(results) > 1 else ''} = func.call @main({', '.join(values)}) : "
-                 f"({', '.join(types)}) -> ({outputs})")
-    for number, kind in enumerate(results):
-        value = f"%out#{number}" if len(results) > 1 else "%out"
-        wide = re.sub(r"(f32|f64|f16|bf16)>$", "f64>", kind)
-        if not kind.endswith("f64>"):
-            lines.append(f"    %wide{number} = arith.extf {value} : {kind} to {wide}")
-            value = f"%wide{number}"
-        lines.append(f"    %any{number} = tensor.cast {value} : {wide} to tensor<*xf64>")
-        lines.append(f"    func.call @printMemrefF64(%any{number}) : (tensor<*xf64>) -> ()")
-    body = "\n".join(lines)
+    lines = []
+    for call, unusual in enumerate(rounds):
+        labels = list(range(8)) * (1 if unusual else 2) + (ignored + unusual) * 2
+        values = []
+        for number, kind in enumerate(types):
+            *shape, element = kind[len("tensor<"):-1].split("x")
+            shape = [sizes[i % 2] if size == "?" else int(size) for i, size in enumerate(shape)]
+            static = "tensor<" + "x".join([str(s) for s in shape] + [element]) + ">"
+            if element.startswith("i"):
+                data = literal(rng, shape, lambda: str(rng.choice(labels)))
+                if first_label is not None:
+                    data = re.sub(r"-?\d+", str(first_label), data, count=1)
+            else:
+                sign = (1,) if len(shape) == 1 else (-1, 1)
+                data = literal(rng, shape, lambda: f"{rng.uniform(0.25, 3) * rng.choice(sign):.4f}")
+            value = f"%in{call}_{number}"
+            lines.append(f"{value} = arith.constant dense<{data}> : {static}")
+            if static != kind:
+                lines.append(f"{value}_cast = tensor.cast {value} : {static} to {kind}")
+                value += "_cast"
+            values.append(value)
+        lines.append(f"%out{call}:{len(results)} = func.call @main({', '.join(values)}) : "
+                     f"({', '.join(types)}) -> ({', '.join(results)})")
+        for number, kind in enumerate(results):
+            value = f"%out{call}#{number}"
+            wide = re.sub(r"(f32|f64|f16|bf16)>$", "f64>", kind)
+            if wide != kind:
+                lines.append(f"%wide{call}_{number} = arith.extf {value} : {kind} to {wide}")
+                value = f"%wide{call}_{number}"
+            lines.append(f"%any{call}_{number} = tensor.cast {value} : {wide} to tensor<*xf64>")
+            lines.append(f"func.call @printMemrefF64(%any{call}_{number}) : (tensor<*xf64>) -> ()")
+    body = "\n    ".join(lines)
     function = ("  func.func private @printMemrefF64(tensor<*xf64>) attributes {llvm.emit_c_interface}\n"
-                f"  func.func @drive() {{\n{body}\n    return\n  }}\n")
+                f"  func.func @drive() {{\n    {body}\n    return\n  }}\n")
     return text.rstrip()[:-1] + function + "}\n"
 
 
+def optimized(arguments, text, pipeline):
+    done = subprocess.run([arguments.opt, f"--load-dialect-plugin={arguments.plugin}",
+                           f"--pass-pipeline=builtin.module({pipeline})"], input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"mlir-opt: {done.stderr[-2000:]}")
+    return done.stdout
+
+
 def run(arguments, text, pipeline):
-    lowered = subprocess.run([arguments.opt, f"--load-dialect-plugin={arguments.plugin}",
-                              f"--pass-pipeline=builtin.module({pipeline})"], input=text, capture_output=True, text=True)
-    if lowered.returncode:
-        raise RuntimeError(f"mlir-opt: {lowered.stderr[-2000:]}")
+    lowered = optimized(arguments, text, pipeline)
     ran = subprocess.run([arguments.runner, "-e", "drive", "--entry-point-result=void"] +
                          [f"--shared-libs={lib}" for lib in arguments.libs.split(",") if lib],
-                         input=lowered.stdout, capture_output=True, text=True)
+                         input=lowered, capture_output=True, text=True)
+    if ran.returncode == -signal.SIGABRT:
+        raise Trapped(ran.stderr[-500:])
     if ran.returncode:
         raise RuntimeError(f"mlir-runner: {ran.stdout[-500:]}{ran.stderr[-1500:]}")
     printed = re.sub(r"Unranked.*data =", "", ran.stdout)
@@ -93,17 +113,23 @@ def close(a, b, tolerance):
     return a == b or abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
 
 
-def main():
-    parser = argparse.ArgumentParser()
+def parser():
+    made = argparse.ArgumentParser()
     for name in ("opt", "plugin", "runner", "libs"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--no-calls", action="store_true")
-    parser.add_argument("files", nargs="+")
-    arguments = parser.parse_args()
+        made.add_argument(f"--{name}", required=True)
+    made.add_argument("--no-calls", action="store_true")
+    made.add_argument("files", nargs="+")
+    return made
+
+
+def main():
+    options = parser()
+    options.add_argument("--trap", type=int)
+    arguments = options.parse_args()
     failures = 0
     for path in arguments.files:
         source = open(path).read()
-        text = driver(source, "/jax/" in path, (4, 8))
+        text = driver(source, (4, 8), arguments.trap)
         tolerance = 3e-2 if re.search(r"bf16|f16", source) else 1e-5
         wanted = None
         for way, pipeline in WAYS.items():
@@ -111,8 +137,17 @@ def main():
                 continue
             try:
                 got = run(arguments, text, pipeline)
+            except Trapped as error:
+                expected = arguments.trap is not None
+                print(f"ok   {path} {way}: aborted" if expected else f"FAIL {path} {way}: {error}")
+                failures += not expected
+                continue
             except RuntimeError as error:
                 print(f"FAIL {path} {way}: {error}")
+                failures += 1
+                continue
+            if arguments.trap is not None:
+                print(f"FAIL {path} {way}: label {arguments.trap} gave {got}")
                 failures += 1
                 continue
             if wanted is None:
@@ -121,7 +156,7 @@ def main():
                 print(f"FAIL {path} {way}: {got}\n  as it is: {wanted}")
                 failures += 1
             else:
-                print(f"ok   {path} {way}: {got[:3]}")
+                print(f"ok   {path} {way}: {got[:3]} ... {got[-1]}")
     sys.exit(1 if failures else 0)
 
 

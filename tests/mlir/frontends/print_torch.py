@@ -4,32 +4,40 @@
     python3 -m venv v && v/bin/pip install torch torch-mlir
     v/bin/python tests/mlir/frontends/print_torch.py
 
-writes frontends/torch/*.mlir beside this file (linalg on tensors, by fx). The files in the repository came from torch
-2.15 and torch-mlir 20261001.
+writes frontends/torch/*.mlir beside this file (linalg on tensors, by fx) and frontends/stablehlo/*.mlir (by fx to
+StableHLO, and from there to linalg). The files in the repository came from torch 2.15 and torch-mlir 20261001.
 """
-
-import pathlib
 
 import torch
 import torch.nn.functional as F
 from torch.export import Dim
 from torch_mlir import fx
 
-OUT = pathlib.Path(__file__).parent / "torch"
+import lowering
 
 
-def emit(name, function, *arguments, dynamic=None):
+def printed(function, arguments, output, dynamic=None):
     class Module(torch.nn.Module):
         def forward(self, *tensors):
             return function(*tensors)
 
-    module = fx.export_and_import(Module(), *arguments, output_type="linalg-on-tensors", dynamic_shapes=dynamic)
-    text = module.operation.get_asm(large_elements_limit=10)
-    (OUT / f"{name}.mlir").write_text(f"// torch-mlir, printed by ../print_torch.py\n{text}")
+    module = fx.export_and_import(Module(), *arguments, output_type=output, dynamic_shapes=dynamic)
+    return module.operation.get_asm(large_elements_limit=10)
+
+
+# Printed through StableHLO too; dynamic shapes do not reach linalg that way.
+STABLEHLO = {"ce_mean", "ce_sum", "ce_none", "ce_kdim_mean", "ce_weight_mean", "ce_smooth_mean", "ce_kdim_weight_smooth",
+             "ce_ignore_255", "ce_ignore_7", "ce_bf16", "nll_mean", "log_softmax", "logsumexp_minus_gather"}
+
+
+def emit(name, function, *arguments, dynamic=None):
+    lowering.write("torch", name, "torch-mlir", printed(function, arguments, "linalg-on-tensors", dynamic))
+    if name in STABLEHLO:
+        text = printed(function, arguments, "stablehlo")
+        lowering.write("stablehlo", name, "torch-mlir by StableHLO", lowering.lowered(text, lowering.STABLEHLO))
 
 
 def main():
-    OUT.mkdir(exist_ok=True)
     x, t, w = torch.zeros(4, 8), torch.zeros(4, dtype=torch.int64), torch.ones(8)
     xk, tk = torch.zeros(2, 8, 3, 5), torch.zeros(2, 3, 5, dtype=torch.int64)
     for reduction in ("mean", "sum", "none"):
@@ -42,6 +50,7 @@ def main():
     emit("ce_weight_smooth", lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.1), x, t, w)
     emit("ce_kdim_weight_smooth", lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.1), xk, tk, w)
     emit("ce_ignore_255", lambda x, t: F.cross_entropy(x, t, ignore_index=255), x, t)
+    emit("ce_ignore_7", lambda x, t: F.cross_entropy(x, t, ignore_index=7), x, t)
     emit("ce_1d", lambda x, t: F.cross_entropy(x, t), x[0], t[0])
     emit("ce_bf16", lambda x, t: F.cross_entropy(x, t), x.bfloat16(), t)
     emit("ce_f16_none", lambda x, t: F.cross_entropy(x, t, reduction="none"), x.half(), t)
@@ -64,7 +73,10 @@ def main():
     n, c = Dim("n", min=2, max=4096), Dim("c", min=2, max=4096)
     emit("ce_dynamic_n", lambda x, t: F.cross_entropy(x, t), x, t, dynamic={"tensors": ({0: n}, {0: n})})
     emit("ce_dynamic_nc", lambda x, t: F.cross_entropy(x, t), x, t, dynamic={"tensors": ({0: n, 1: c}, {0: n})})
+    emit("ce_flattened", lambda x, t: F.cross_entropy(x.view(-1, 8), t.view(-1)), torch.zeros(2, 3, 8), tk[:, :, 0])
+    emit("ce_transposed", lambda x, t: F.cross_entropy(x.transpose(1, 2), t), torch.zeros(2, 3, 8), tk[:, :, 0])
     emit("ce_of_linear", lambda x, t, w: F.cross_entropy(x @ w, t), torch.zeros(4, 16), t, torch.zeros(16, 8))
+    emit("ce_probabilities", lambda x, p: F.cross_entropy(x, p), x, x)
     emit("ce_scaled", lambda x, t: F.cross_entropy(x / 0.5, t), x, t)
 
 

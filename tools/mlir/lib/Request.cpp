@@ -156,21 +156,52 @@ private:
     out << llvm::formatv("{0:2}", llvm::json::Value(std::move(all))) << '\n';
   }
 
-  // The request names families, log_softmax for its forward and backward; every family comes with what its calls take.
-  void request(llvm::raw_ostream &out, const std::set<Need> &needs) {
+  // One request means all combinations of its words. What a module needs is cut into as few as make nothing else.
+  struct Product {
     std::set<std::string> ops, dtypes, layouts;
-    std::set<int64_t> classes;
+    std::set<int64_t> classes; // empty: the kernels for any number, which come with the others too
+
+    // Takes the other in where the two differ in one word only.
+    bool merge(const Product &other) {
+      int different = (ops != other.ops) + (dtypes != other.dtypes) + (layouts != other.layouts) +
+                      (classes != other.classes);
+      if (different > 1)
+        return false;
+      ops.insert(other.ops.begin(), other.ops.end());
+      dtypes.insert(other.dtypes.begin(), other.dtypes.end());
+      layouts.insert(other.layouts.begin(), other.layouts.end());
+      classes.insert(other.classes.begin(), other.classes.end());
+      return true;
+    }
+  };
+
+  static std::vector<Product> products(const std::set<Need> &needs) {
+    std::vector<Product> found;
     for (const Need &need : needs) {
+      // A family: log_softmax for its forward and backward.
       StringRef family = need.op;
       while (family.consume_back("_forward") || family.consume_back("_backward"))
         ;
-      ops.insert(family.str());
-      dtypes.insert(need.dtype);
-      layouts.insert(need.layout);
+      Product product{{family.str()}, {need.dtype}, {need.layout}, {}};
       if (need.classes > 0)
-        classes.insert(need.classes);
+        product.classes.insert(need.classes);
+      found.push_back(product);
     }
-    if (ops.empty()) {
+    for (bool merged = true; merged;) {
+      merged = false;
+      for (size_t i = 0; i < found.size(); ++i)
+        for (size_t k = found.size() - 1; k > i; --k)
+          if (found[i].merge(found[k])) {
+            found.erase(found.begin() + k);
+            merged = true;
+          }
+    }
+    return found;
+  }
+
+  void request(llvm::raw_ostream &out, const std::set<Need> &needs) {
+    std::vector<Product> requests = products(needs);
+    if (requests.empty()) {
       getOperation().emitRemark("lossgen-request: the module has no lossgen ops; run raise-linalg-to-lossgen before");
       return;
     }
@@ -182,12 +213,19 @@ private:
       for (const auto &value : values)
         out << ' ' << value;
     };
-    out << (cmake ? "lossgen_add_library(" : "--library ") << library;
-    words("ops", ops);
-    words("dtypes", dtypes);
-    words("layouts", layouts);
-    words("classes", classes);
-    out << (cmake ? ")\n" : "\n");
+    std::vector<std::string> names;
+    for (const Product &product : requests) {
+      names.push_back(requests.size() == 1 ? library.getValue() : library + "_" + std::to_string(names.size() + 1));
+      out << (cmake ? "lossgen_add_library(" : "--library ") << names.back();
+      words("ops", product.ops);
+      words("dtypes", product.dtypes);
+      words("layouts", product.layouts);
+      words("classes", product.classes);
+      out << (cmake ? ")\n" : "\n");
+    }
+    if (cmake && names.size() > 1)
+      out << "add_library(" << library << " INTERFACE)\ntarget_link_libraries(" << library << " INTERFACE "
+          << llvm::join(names, " ") << ")\n";
   }
 };
 

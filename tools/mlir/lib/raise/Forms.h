@@ -29,6 +29,7 @@ std::vector<Softmax> findSoftmaxes(Algebra &a, Expr e);
 enum class Labels {
   Checked,  // it traps, or is undefined
   Wrapped,  // negative ones count from the end, the rest gives NaN: JAX's take
+  Clamped,  // it reads the nearest class: StableHLO's gather
   OneHot,   // it selects no class: loss and gradient 0
 };
 
@@ -70,6 +71,27 @@ struct Match {
 std::optional<Match> matchLoss(Values &values, Algebra &a, Value root);
 /// Gradient.cpp: log_softmax, its backward, and the gradient of a one-hot cross entropy.
 std::optional<Match> matchClassShaped(Values &values, Algebra &a, Value root);
+
+/// A row expression with the row's variables as v0, v1, ...: as the tensors of rows have it.
+Expr inRowAxes(Algebra &a, const Match &match, Expr e);
+
+/// The tensors of a match: what the new op reads.
+struct Tensors {
+  Value logits; // or log-probs
+  int64_t dim = 0;
+  Value target, weight, scale;
+  std::optional<double> constantScale;
+};
+
+/// Bind.cpp: finds them. Nothing when all are there; "" when the form is not one that the op has, or else why the op
+/// cannot take it.
+std::optional<StringRef> bindTensors(const Values &values, Algebra &a, Match &match, Tensors &tensors);
+
+/// Replace.cpp: puts the op in the root's place. Returns the op's lse where it has one.
+Value replace(Block &block, const Match &match, const Tensors &tensors);
+/// The same values with axes of extent 1 added or removed.
+Value reshapeTo(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> shape);
+Value reshapeLike(OpBuilder &b, Location loc, Value value, Value like);
 
 } // namespace mlir::lossgen
 

@@ -35,6 +35,7 @@ bool matchBackward(Algebra &a, Expr e, Expr v, Match &match) {
         if (e == a.sub(grad, a.mul(a.exp(logProbs), sum))) {
           match.logProbs = logProbs;
           match.grad = grad;
+          match.row.softmax = softmax;
           return true;
         }
       }

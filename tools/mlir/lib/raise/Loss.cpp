@@ -91,7 +91,8 @@ std::optional<Match> matchRows(Values &values, Algebra &a, Expr e, Expr body, co
       match.reduction = Reduction::None;
       return match;
     }
-    bool smooths = row.softmax && row.labels == Labels::Checked;
+    bool everyRowCounts = row.labels == Labels::Checked || row.labels == Labels::Clamped;
+    bool smooths = row.softmax && everyRowCounts;
     if (!summed && smooths) {
       if (auto smoothing = smoothingOf(e, row.value, spreadLoss(a, row), row.softmax->classes())) {
         match.reduction = Reduction::None;
@@ -115,7 +116,7 @@ std::optional<Match> matchRows(Values &values, Algebra &a, Expr e, Expr body, co
         return match;
       }
     }
-    Expr over = row.labels == Labels::Checked ? denominator(a, row, rows) : nullptr;
+    Expr over = everyRowCounts ? denominator(a, row, rows) : nullptr;
     if (!over)
       continue;
     match.reduction = Reduction::Mean;

@@ -1,28 +1,18 @@
 // raise-linalg-to-lossgen: finds the losses of every block, keeps those that pay, and replaces them.
 #include "Forms.h"
 #include "llvm/ADT/SetVector.h"
-#include "lossgen-mlir/Compat.h"
 #include "lossgen-mlir/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::lossgen;
 
 namespace {
-
-// The tensors of a match: what the new op reads.
-struct Tensors {
-  Value logits; // or log-probs
-  int64_t dim = 0;
-  Value target, weight, scale;
-  std::optional<double> constantScale;
-};
 
 class BlockRaiser {
 public:
@@ -34,7 +24,7 @@ public:
     dropConflicts();
     for (Entry &entry : entries)
       if (!entry.dropped)
-        replace(entry);
+        replaceEntry(entry);
     sweep();
   }
 
@@ -77,7 +67,7 @@ private:
   bool lseOf(Value root) {
     for (Entry &entry : entries)
       if (entry.match.what == Match::Loss && entry.match.row.softmax &&
-          values.element(root) == inRowAxes(entry.match, entry.match.row.softmax->lse(algebra)))
+          values.element(root) == inRowAxes(algebra, entry.match, entry.match.row.softmax->lse(algebra)))
         return true;
     return false;
   }
@@ -92,150 +82,10 @@ private:
       entry.match = *shaped;
     else
       return false;
-    std::string reason = bind(entry);
-    if (reason.empty())
-      return true;
-    if (reason != "-")
-      root.getDefiningOp()->emitRemark("not raised: ") << reason;
-    return false;
-  }
-
-  // A row expression with the row's variables as v0, v1, ...
-  Expr inRowAxes(const Match &match, Expr e) {
-    Algebra::Substitution map;
-    for (auto [i, variable] : llvm::enumerate(match.rows))
-      map[variable] = algebra.var(i);
-    return algebra.substitute(e, map);
-  }
-
-  // A tensor with the class axis `axis`, from its element at class `c`.
-  ArrayRef<Value> findShaped(const Match &match, Expr e, Expr c, int64_t axis) {
-    Algebra::Substitution map;
-    for (auto [i, variable] : llvm::enumerate(match.rows))
-      map[variable] = algebra.var(static_cast<int64_t>(i) < axis ? i : i + 1);
-    map[c] = algebra.var(axis);
-    return values.find(algebra.substitute(e, map));
-  }
-
-  // Finds the tensors of a match. Returns "" when all are there, "-" when the form is not one the op has, or why the op
-  // cannot take it.
-  std::string bind(Entry &entry) {
-    Match &match = entry.match;
-    Tensors &t = entry.tensors;
-    Type own = getElementTypeOrSelf(match.root);
-    bool shaped = match.what != Match::Loss;
-    if (match.what == Match::LogSoftmaxBackward)
-      return bindBackward(entry);
-    if (match.row.softmax) {
-      Expr c = algebra.fresh(), logit = match.row.softmax->logit(algebra, c);
-      int64_t axes = match.rows.size() + 1;
-      for (int64_t axis = axes; axis-- > 0 && !t.logits;) {
-        if (shaped && axis != match.classAxis)
-          continue;
-        // The narrowest tensor with these values; of the result's own type where the op asks for it.
-        for (Value candidate : findShaped(match, logit, c, axis)) {
-          if (candidate == match.root || (shaped && getElementTypeOrSelf(candidate) != own))
-            continue;
-          auto shape = cast<RankedTensorType>(candidate.getType()).getShape();
-          t.dim = Values::axes(shape)[axis];
-          if (shape[t.dim] != match.row.softmax->classes())
-            return "-";
-          t.logits = candidate;
-          break;
-        }
-      }
-    } else {
-      t.logits = match.row.logProbs;
-      t.dim = match.row.classAxis;
-    }
-    if (!t.logits)
-      return "-";
-    Type element = getElementTypeOrSelf(t.logits);
-    if (!isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(element))
-      return "logits of this element type are not supported";
-    if (match.what == Match::LogSoftmax)
-      return cast<RankedTensorType>(t.logits.getType()).getShape() == cast<RankedTensorType>(match.root.getType()).getShape()
-                 ? ""
-                 : "-";
-
-    SmallVector<int64_t> rowShape = withoutDim(cast<RankedTensorType>(t.logits.getType()).getShape(), t.dim);
-    for (Value candidate : values.find(inRowAxes(match, match.row.label)))
-      if (!t.target || cast<RankedTensorType>(candidate.getType()).getShape() == ArrayRef<int64_t>(rowShape))
-        t.target = candidate;
-    if (!t.target)
-      return "-";
-    if (!sameRows(rowShape, cast<RankedTensorType>(t.target.getType()).getShape()) ||
-        (!match.rowExtents.empty() && !sameRows(rowShape, match.rowExtents)))
-      return "-";
-    if (match.what == Match::Gradient)
-      return bindScale(entry, rowShape);
-    if (own != element && own != accumulationType(element))
-      return "a loss of this element type is not supported for these logits";
-    if (match.reduction == Reduction::None && !sameRows(rowShape, cast<RankedTensorType>(match.root.getType()).getShape()))
-      return "-";
-    if (!match.row.softmax && match.smoothing != 0.0)
-      return "-";
-    if (Value weight = match.row.weight) {
-      auto type = dyn_cast<RankedTensorType>(weight.getType());
-      Type of = type ? type.getElementType() : Type();
-      if (!type || type.getRank() != 1 ||
-          type.getDimSize(0) != cast<RankedTensorType>(t.logits.getType()).getDimSize(t.dim))
-        return "-";
-      if (of != element && of != accumulationType(element))
-        return "a weight of this element type is not supported for these logits";
-      t.weight = weight;
-    }
-    return "";
-  }
-
-  // Equal up to axes of extent 1.
-  static bool sameRows(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
-    auto wide = [](ArrayRef<int64_t> shape) {
-      SmallVector<int64_t> kept;
-      for (int64_t extent : shape)
-        if (extent != 1)
-          kept.push_back(extent);
-      return kept;
-    };
-    return wide(a) == wide(b);
-  }
-
-  std::string bindScale(Entry &entry, ArrayRef<int64_t> rowShape) {
-    Match &match = entry.match;
-    Tensors &t = entry.tensors;
-    match.reduction = Reduction::Sum;
-    if (match.scale->is(Kind::Float)) {
-      t.constantScale = match.scale->value;
-      return "";
-    }
-    for (Value candidate : values.find(inRowAxes(match, match.scale))) {
-      auto type = cast<RankedTensorType>(candidate.getType());
-      if (type.getElementType() != accumulationType(getElementTypeOrSelf(t.logits)))
-        continue;
-      if (type.getRank() != 0 && !sameRows(type.getShape(), rowShape))
-        continue;
-      match.reduction = type.getRank() == 0 ? Reduction::Sum : Reduction::None;
-      t.scale = candidate;
-      return "";
-    }
-    return "-";
-  }
-
-  std::string bindBackward(Entry &entry) {
-    Match &match = entry.match;
-    Tensors &t = entry.tensors;
-    auto pick = [&](Expr e) -> Value {
-      for (Value candidate : values.find(e))
-        if (candidate.getType() == match.root.getType() && candidate != match.root)
-          return candidate;
-      return {};
-    };
-    t.logits = pick(match.logProbs);
-    t.scale = pick(match.grad);
-    if (!t.logits || !t.scale)
-      return "-";
-    t.dim = Values::axes(cast<RankedTensorType>(match.root.getType()).getShape())[match.classAxis];
-    return "";
+    std::optional<StringRef> obstacle = bindTensors(values, algebra, entry.match, entry.tensors);
+    if (obstacle && !obstacle->empty())
+      root.getDefiningOp()->emitRemark("not raised: ") << *obstacle;
+    return !obstacle;
   }
 
   // ---- What a match computes --------------------------------------------------------------------------------------
@@ -279,7 +129,7 @@ private:
     if (entry.match.what != Match::Loss || !entry.match.row.softmax || !isa<RankedTensorType>(value.getType()))
       return false;
     return getElementTypeOrSelf(value) == accumulationType(getElementTypeOrSelf(entry.tensors.logits)) &&
-           values.element(value) == inRowAxes(entry.match, entry.match.row.softmax->lse(algebra));
+           values.element(value) == inRowAxes(algebra, entry.match, entry.match.row.softmax->lse(algebra));
   }
 
   // What somebody still needs after all roots are replaced: then the op would compute it a second time. Log-probs are
@@ -358,210 +208,29 @@ private:
     collectSlice(entry.match.root, entry);
   }
 
-  // ---- Replacing --------------------------------------------------------------------------------------------------
-
-  // After everything the new op reads.
-  void placeAfterInputs(OpBuilder &builder, const Tensors &t) {
-    Operation *last = nullptr;
-    for (Value input : {t.logits, t.target, t.weight, t.scale}) {
-      Operation *op = input ? input.getDefiningOp() : nullptr;
-      if (op && op->getBlock() == &block && (!last || last->isBeforeInBlock(op)))
-        last = op;
-    }
-    if (last)
-      builder.setInsertionPointAfter(last);
-    else
-      builder.setInsertionPointToStart(&block);
-  }
-
-  Value empty(OpBuilder &b, Location loc, Value like, std::optional<int64_t> without, Type element) {
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, like);
-    if (without)
-      sizes.erase(sizes.begin() + *without);
-    return make<tensor::EmptyOp>(b, loc, sizes, element);
-  }
-
-  // The same values with axes of extent 1 added or removed, by way of the shape without any.
-  Value reshape(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> shape) {
-    auto type = cast<RankedTensorType>(value.getType());
-    if (type.getShape() == shape)
-      return value;
-    auto groupsOf = [](ArrayRef<int64_t> full) {
-      SmallVector<ReassociationIndices> groups;
-      ReassociationIndices open;
-      for (auto [i, extent] : llvm::enumerate(full)) {
-        open.push_back(i);
-        if (extent != 1) {
-          groups.push_back(open);
-          open.clear();
-        }
-      }
-      if (!open.empty() && !groups.empty())
-        groups.back().append(open.begin(), open.end());
-      return groups;
-    };
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, value), wide;
-    for (auto [extent, size] : llvm::zip_equal(type.getShape(), sizes))
-      if (extent != 1)
-        wide.push_back(size);
-    if (wide.size() != sizes.size())
-      value = make<tensor::CollapseShapeOp>(b, loc, value, groupsOf(type.getShape()));
-    if (wide.size() == shape.size())
-      return value;
-    SmallVector<OpFoldResult> full;
-    size_t next = 0;
-    for (int64_t extent : shape)
-      full.push_back(extent == 1 ? OpFoldResult(b.getIndexAttr(1)) : wide[next++]);
-    return make<tensor::ExpandShapeOp>(b, loc, RankedTensorType::get(shape, type.getElementType()), value,
-                                       groupsOf(shape), full);
-  }
-
-  void replace(Entry &entry) {
-    Match &match = entry.match;
-    Tensors &t = entry.tensors;
-    Location loc = match.root.getLoc();
-    OpBuilder b(block.getParentOp()->getContext());
-    placeAfterInputs(b, t);
-    auto logitsType = cast<RankedTensorType>(t.logits.getType());
-    Type element = logitsType.getElementType(), wide = accumulationType(element);
-    IntegerAttr axis;
-    if (t.dim != classDim(logitsType.getRank(), std::nullopt))
-      axis = b.getI64IntegerAttr(t.dim);
-
-    if (match.what == Match::LogSoftmax) {
-      Value init = empty(b, loc, t.logits, std::nullopt, element);
-      return replaceRoot(match.root,
-                         make<LogSoftmaxForwardOp>(b, loc, t.logits, init, axis)->getResult(0));
-    }
-    if (match.what == Match::LogSoftmaxBackward) {
-      Value init = empty(b, loc, t.logits, std::nullopt, element);
-      return replaceRoot(match.root,
-                         make<LogSoftmaxBackwardOp>(b, loc, t.scale, t.logits, init, axis)->getResult(0));
-    }
-
-    SmallVector<int64_t> rowShape = withoutDim(logitsType.getShape(), t.dim);
-    Value target = reshape(b, loc, t.target, rowShape);
-    bool wrapped = match.row.labels == Labels::Wrapped;
-    if (wrapped)
-      target = wrapLabels(b, loc, target, logitsType.getDimSize(t.dim));
-    bool none = match.reduction == Reduction::None;
-    Type lossType = match.what == Match::Gradient ? wide : getElementTypeOrSelf(match.root);
-    auto scalarInit = [&](Type of) { return make<tensor::EmptyOp>(b, loc, ArrayRef<int64_t>(), of).getResult(); };
-    Value loss = none ? empty(b, loc, t.logits, t.dim, lossType) : scalarInit(lossType);
-    auto reduction = ReductionAttr::get(b.getContext(), match.reduction);
-    IntegerAttr ignore = match.row.ignore ? b.getI64IntegerAttr(*match.row.ignore) : IntegerAttr();
-    BoundsAttr bounds;
-    if (match.row.labels != Labels::Checked)
-      bounds = BoundsAttr::get(b.getContext(), Bounds::Ignore);
-    if (!match.row.softmax) {
-      auto op = make<NllLossForwardOp>(b, loc, t.logits, target, t.weight, loss, scalarInit(wide), reduction, ignore,
-                                       axis, bounds);
-      return replaceRoot(match.root, reshapeResult(b, loc, signedLoss(b, loc, match, op->getResult(0)), match.root));
-    }
-    FloatAttr smoothing = match.smoothing != 0.0 ? b.getF64FloatAttr(match.smoothing) : FloatAttr();
-    auto op = make<CrossEntropyForwardOp>(b, loc, t.logits, target, t.weight, loss, empty(b, loc, t.logits, t.dim, wide),
-                                          scalarInit(wide), reduction, ignore, axis, bounds, smoothing);
-    if (match.what == Match::Gradient) {
-      Value scale = t.scale ? reshape(b, loc, t.scale, none ? ArrayRef<int64_t>(rowShape) : ArrayRef<int64_t>())
-                            : make<arith::ConstantOp>(
-                                  b, loc, DenseElementsAttr::get(RankedTensorType::get({}, wide),
-                                                                 b.getFloatAttr(wide, *t.constantScale)))
-                                  .getResult();
-      Value init = empty(b, loc, t.logits, std::nullopt, element);
-      auto backward = make<CrossEntropyBackwardOp>(b, loc, scale, t.logits, target, op->getResult(1), op->getResult(2),
-                                                   Value(), init, reduction, ignore, axis, bounds, smoothing);
-      return replaceRoot(match.root, reshapeResult(b, loc, backward->getResult(0), match.root));
-    }
-    Value result = op->getResult(0);
-    if (wrapped)
-      result = badLabelsToNan(b, loc, result, target);
-    replaceRoot(match.root, reshapeResult(b, loc, signedLoss(b, loc, match, result), match.root));
+  void replaceEntry(Entry &entry) {
+    Value root = entry.match.root, lse = replace(block, entry.match, entry.tensors);
     // Who reads the source's log-sum-exp, for a z-loss say, takes the op's.
     for (Operation *inner : entry.slice)
       for (Value value : inner->getResults())
-        if (isFreeLse(entry, value) && value != match.root) {
-          OpBuilder after(b);
-          value.replaceUsesWithIf(reshapeResult(after, loc, op->getResult(1), value), [&](OpOperand &use) {
+        if (lse && isFreeLse(entry, value) && value != root) {
+          OpBuilder after(lse.getContext());
+          after.setInsertionPointAfterValue(lse);
+          value.replaceUsesWithIf(reshapeLike(after, root.getLoc(), lse, value), [&](OpOperand &use) {
             return !entry.slice.contains(block.findAncestorOpInBlock(*use.getOwner()));
           });
         }
-  }
-
-  Value reshapeResult(OpBuilder &b, Location loc, Value value, Value like) {
-    return reshape(b, loc, value, cast<RankedTensorType>(like.getType()).getShape());
-  }
-
-  void replaceRoot(Value root, Value with) {
-    if (with.getType() != root.getType()) {
-      OpBuilder b(root.getContext());
-      b.setInsertionPointAfterValue(with);
-      with = make<tensor::CastOp>(b, root.getLoc(), root.getType(), with);
-    }
-    root.replaceAllUsesWith(with);
-    roots.push_back(root.getDefiningOp());
-  }
-
-  // One elementwise generic over the rows.
-  Value overRows(OpBuilder &b, Location loc, ValueRange inputs, Type element,
-                 llvm::function_ref<Value(OpBuilder &, ValueRange)> body) {
-    auto type = cast<RankedTensorType>(inputs[0].getType());
-    Value init = empty(b, loc, inputs[0], std::nullopt, element);
-    SmallVector<AffineMap> maps(inputs.size() + 1, b.getMultiDimIdentityMap(type.getRank()));
-    SmallVector<utils::IteratorType> loops(type.getRank(), utils::IteratorType::parallel);
-    return make<linalg::GenericOp>(b, loc, TypeRange(init.getType()), inputs, ValueRange(init), maps, loops,
-                                   [&](OpBuilder &inner, Location at, ValueRange args) {
-                                     make<linalg::YieldOp>(inner, at, ValueRange(body(inner, args)));
-                                   })
-        .getResult(0);
-  }
-
-  Value signedLoss(OpBuilder &b, Location loc, const Match &match, Value loss) {
-    if (!match.negated)
-      return loss;
-    return overRows(b, loc, loss, getElementTypeOrSelf(loss),
-                    [&](OpBuilder &in, ValueRange v) -> Value { return make<arith::NegFOp>(in, loc, v[0]); });
-  }
-
-  // Negative labels count from the end, as the source had it.
-  Value wrapLabels(OpBuilder &b, Location loc, Value target, int64_t classes) {
-    Type type = getElementTypeOrSelf(target);
-    return overRows(b, loc, target, type, [&](OpBuilder &in, ValueRange v) -> Value {
-      Value zero = make<arith::ConstantOp>(in, loc, in.getIntegerAttr(type, 0));
-      Value count = make<arith::ConstantOp>(in, loc, in.getIntegerAttr(type, classes));
-      Value negative = make<arith::CmpIOp>(in, loc, arith::CmpIPredicate::slt, v[0], zero);
-      return make<arith::SelectOp>(in, loc, negative, make<arith::AddIOp>(in, loc, v[0], count).getResult(), v[0]);
-    });
-  }
-
-  // A label out of range reads NaN in the source; the op gave such a row the loss 0.
-  Value badLabelsToNan(OpBuilder &b, Location loc, Value loss, Value target) {
-    int64_t classes = 0;
-    for (Entry &entry : entries)
-      if (entry.match.row.labels == Labels::Wrapped && entry.match.row.softmax)
-        classes = entry.match.row.softmax->classes();
-    Type type = getElementTypeOrSelf(loss);
-    return overRows(b, loc, ValueRange{loss, target}, type, [&](OpBuilder &in, ValueRange v) -> Value {
-      Value count = make<arith::ConstantOp>(in, loc, in.getIntegerAttr(v[1].getType(), classes));
-      Value nan = make<arith::ConstantOp>(
-          in, loc, FloatAttr::get(type, APFloat::getNaN(cast<FloatType>(type).getFloatSemantics())));
-      Value inside = make<arith::CmpIOp>(in, loc, arith::CmpIPredicate::ult, v[1], count);
-      return make<arith::SelectOp>(in, loc, inside, v[0], nan);
-    });
   }
 
   // ---- Cleaning up ------------------------------------------------------------------------------------------------
 
   // Erases what only the roots needed. A gather that asserts its labels goes too, where the op traps on the same.
   void sweep() {
-    llvm::DenseSet<Operation *> candidates;
-    for (Entry &entry : entries)
-      if (!entry.dropped)
-        candidates.insert(entry.slice.begin(), entry.slice.end());
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
-      if (!op.use_empty() || op.hasTrait<OpTrait::IsTerminator>())
+      if (!op.use_empty())
         continue;
       auto generic = dyn_cast<linalg::GenericOp>(op);
-      if (isOpTriviallyDead(&op) || (generic && candidates.contains(&op) && implied(generic)))
+      if (isOpTriviallyDead(&op) || (generic && implied(generic)))
         op.erase();
     }
   }
@@ -576,9 +245,9 @@ private:
     SmallVector<Expr> conditions = values.assertions(generic);
     for (Entry &entry : entries) {
       const RowLoss &row = entry.match.row;
-      if (entry.dropped || !entry.slice.contains(generic) || row.labels != Labels::Checked || !row.index)
+      if (entry.dropped || row.labels != Labels::Checked || !row.index)
         continue;
-      Expr index = inRowAxes(entry.match, row.index);
+      Expr index = inRowAxes(algebra, entry.match, row.index);
       auto type = cast<RankedTensorType>(entry.tensors.logits.getType());
       int64_t classes = type.getDimSize(entry.tensors.dim);
       bool all = llvm::all_of(conditions, [&](Expr condition) {
@@ -628,7 +297,6 @@ private:
   Algebra algebra;
   Values values;
   std::vector<Entry> entries;
-  SmallVector<Operation *> roots;
 };
 
 struct Raise : PassWrapper<Raise, OperationPass<>> {

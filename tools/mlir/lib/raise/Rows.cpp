@@ -98,6 +98,27 @@ std::vector<RowLoss> checkedLabels(Algebra &a, Expr e, Expr index) {
   return found;
 }
 
+// The same for an index that is clamped to the classes. Labels are clamped before the op too, and must not become the
+// ignored one by that.
+std::vector<RowLoss> clampedLabels(Algebra &a, Expr e, Expr index, int64_t classes) {
+  std::vector<RowLoss> found;
+  if (ShapedType::isDynamic(classes))
+    return found;
+  Expr zero = a.integer(0), last = a.integer(classes - 1);
+  for (Expr inner : collect(index, [](Expr node) { return node->is(Kind::Select) || isLabel(node); })) {
+    if (a.minMaxInt(Kind::MinInt, a.minMaxInt(Kind::MaxInt, inner, zero), last) != index)
+      continue;
+    for (RowLoss row : checkedLabels(a, e, inner)) {
+      if (row.ignore == 0 || row.ignore == classes - 1)
+        continue;
+      row.index = index;
+      row.labels = Labels::Clamped;
+      found.push_back(row);
+    }
+  }
+  return found;
+}
+
 // With and without each weight that is read at the row's class; masked at the end.
 void addWeightsAndMask(Algebra &a, Expr e, RowLoss row, Expr loss, std::vector<RowLoss> &found) {
   auto add = [&](Expr value) {
@@ -170,8 +191,11 @@ void addInputs(Algebra &a, Expr e, std::vector<RowLoss> &found) {
          return node->is(Kind::Load) && isa<RankedTensorType>(node->base.getType()) &&
                 isa<FloatType>(cast<RankedTensorType>(node->base.getType()).getElementType());
        }))
-    for (size_t p = 0; p < load->children.size(); ++p)
-      for (RowLoss row : checkedLabels(a, e, load->children[p])) {
+    for (size_t p = 0; p < load->children.size(); ++p) {
+      std::vector<RowLoss> rows = checkedLabels(a, e, load->children[p]);
+      int64_t classes = cast<RankedTensorType>(load->base.getType()).getDimSize(p);
+      llvm::append_range(rows, clampedLabels(a, e, load->children[p], classes));
+      for (RowLoss row : rows) {
         if (!row.mask)
           continue;
         row.source = load;
@@ -179,6 +203,7 @@ void addInputs(Algebra &a, Expr e, std::vector<RowLoss> &found) {
         row.classAxis = p;
         addWeightsAndMask(a, e, row, a.neg(load), found);
       }
+    }
 }
 
 } // namespace
@@ -187,7 +212,9 @@ std::vector<RowLoss> mlir::lossgen::findRowLosses(Values &values, Algebra &a, Ex
   std::vector<RowLoss> found;
   for (const Softmax &softmax : findSoftmaxes(a, e)) {
     for (Expr index : classIndices(a, e, softmax)) {
-      for (RowLoss row : checkedLabels(a, e, index)) {
+      std::vector<RowLoss> rows = checkedLabels(a, e, index);
+      llvm::append_range(rows, clampedLabels(a, e, index, softmax.classes()));
+      for (RowLoss row : rows) {
         row.softmax = softmax;
         row.source = softmax.logit(a, index);
         addWeightsAndMask(a, e, row, a.neg(softmax.logProb(a, index)), found);

@@ -1,6 +1,7 @@
 #include "Values.h"
 
 #include <cmath>
+#include <limits>
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -17,10 +18,32 @@ static constexpr int largestFormula = 600;
 struct Values::Loops {
   linalg::LinalgOp op;
   SmallVector<Expr> index;      // of every loop
+  SmallVector<int64_t> ranges;  // and how often it runs
   SmallVector<Expr> reductions; // the variables of the reduced loops, outermost first
   SmallVector<int64_t> extents; // theirs
   BlockArgument accumulator;    // not a value: only the combiner may read it
   llvm::DenseMap<Value, Expr> known;
+
+  // StableHLO clamps every index of a gather, those too that cannot leave their range: then the index as it was.
+  Expr unclamped(Expr e) const {
+    int64_t low = std::numeric_limits<int64_t>::min(), high = std::numeric_limits<int64_t>::max();
+    Expr inner = e;
+    while (inner->is(Kind::MinInt) || inner->is(Kind::MaxInt)) {
+      bool first = inner->children[0]->is(Kind::Int);
+      if (!first && !inner->children[1]->is(Kind::Int))
+        return e;
+      int64_t bound = inner->children[first ? 0 : 1]->number;
+      if (inner->is(Kind::MinInt))
+        high = std::min(high, bound);
+      else
+        low = std::max(low, bound);
+      inner = inner->children[first ? 1 : 0];
+    }
+    for (auto [loop, range] : llvm::zip_equal(index, ranges))
+      if (loop == inner && !ShapedType::isDynamic(range) && low <= 0 && high >= range - 1)
+        return inner;
+    return e;
+  }
 };
 
 SmallVector<int64_t> Values::axes(ArrayRef<int64_t> shape) {
@@ -181,7 +204,7 @@ bool Values::enterLoops(linalg::LinalgOp op, unsigned result, Loops &loops) {
     return false;
   loops.op = op;
   loops.index.assign(op.getNumLoops(), nullptr);
-  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  loops.ranges = op.getStaticLoopRanges();
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(result));
   auto type = cast<RankedTensorType>(op->getResult(result).getType());
   int64_t next = 0;
@@ -196,14 +219,14 @@ bool Values::enterLoops(linalg::LinalgOp op, unsigned result, Loops &loops) {
     }
   }
   for (auto [i, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
-    if (extents[i] == 1) {
+    if (loops.ranges[i] == 1) {
       loops.index[i] = a.integer(0);
     } else if (iterator == utils::IteratorType::reduction) {
       if (loops.index[i])
         return false;
       loops.index[i] = a.fresh();
       loops.reductions.push_back(loops.index[i]);
-      loops.extents.push_back(extents[i]);
+      loops.extents.push_back(loops.ranges[i]);
     } else if (!loops.index[i]) {
       return false;
     }
@@ -294,7 +317,7 @@ Expr Values::evaluate(Value value, Loops *loops) {
       result = a.integer(number.getType().isInteger(1) ? number.getValue().getZExtValue()
                                                        : number.getValue().getSExtValue());
   } else if (Operation *op = value.getDefiningOp()) {
-    bool inside = loops && op->getBlock() == loops->op.getBlock();
+    bool inside = loops && loops->op.getBlock()->findAncestorOpInBlock(*op);
     Loops *scope = inside ? loops : nullptr;
     if (auto index = dyn_cast<linalg::IndexOp>(op)) {
       result = inside ? loops->index[index.getDim()] : nullptr;
@@ -310,13 +333,20 @@ Expr Values::evaluate(Value value, Loops *loops) {
     } else if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
       SmallVector<Expr> indices;
       for (Value i : extract.getIndices()) {
-        indices.push_back(evaluate(i, scope));
+        Expr e = evaluate(i, scope);
+        indices.push_back(e && scope ? scope->unclamped(e) : e);
         // A reduction that reads by index need not reach the end of an axis whose extent nobody knows.
         for (size_t k = 0; scope && k < scope->reductions.size(); ++k)
           if (indices.back() == scope->reductions[k] && ShapedType::isDynamic(scope->extents[k]))
             return nullptr;
       }
       result = elementAt(extract.getTensor(), indices);
+    } else if (op->getName().getStringRef() == "scf.if" && op->getRegion(1).hasOneBlock()) {
+      unsigned number = cast<OpResult>(value).getResultNumber();
+      Expr branch[2], condition = evaluate(op->getOperand(0), scope);
+      for (unsigned i : {0u, 1u})
+        branch[i] = evaluate(op->getRegion(i).front().getTerminator()->getOperand(number), scope);
+      result = condition && branch[0] && branch[1] ? a.select(condition, branch[0], branch[1]) : nullptr;
     } else if (op->getNumResults() == 1 && op->getNumRegions() == 0) {
       SmallVector<Expr> operands;
       bool whole = true;
@@ -385,9 +415,14 @@ Expr Values::arithmetic(Operation *op, ArrayRef<Expr> c) {
   if (name == "arith.index_cast" || (name == "arith.extsi" && !boolean(op->getOperand(0))) ||
       (name == "arith.extui" && boolean(op->getOperand(0))))
     return c[0];
+  if (name == "arith.trunci" && c[0]->is(Kind::Int) && llvm::isIntN(type.getIntOrFloatBitWidth(), c[0]->number))
+    return c[0];
   if ((name == "arith.uitofp" && boolean(op->getOperand(0))) || (name == "arith.sitofp" && !boolean(op->getOperand(0))))
     return c[0]->is(Kind::Int) ? a.real(static_cast<double>(c[0]->number)) : c[0];
   if (name == "arith.addi" && !type.isInteger(1)) return a.addInt(c[0], c[1]);
+  if (name == "arith.subi" && !type.isInteger(1) && c[1]->is(Kind::Int) &&
+      c[1]->number != std::numeric_limits<int64_t>::min())
+    return a.addInt(c[0], a.integer(-c[1]->number));
   if (name == "arith.maxsi") return a.minMaxInt(Kind::MaxInt, c[0], c[1]);
   if (name == "arith.minsi") return a.minMaxInt(Kind::MinInt, c[0], c[1]);
   if (name == "arith.andi" && type.isInteger(1)) return a.both(c[0], c[1]);
