@@ -29,7 +29,7 @@ namespace {
 struct Arguments {
   std::vector<std::string> files;
   std::string out = LOSSGEN_DEMO_OUT;
-  double seconds = 60;
+  double seconds = 50;
   int threads = 0;
   bool quick = false;
 };

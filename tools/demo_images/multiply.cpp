@@ -15,7 +15,7 @@ typedef float Lanes __attribute__((vector_size(32)));
 
 }  // namespace
 
-#if defined(__x86_64__) && !defined(LOSSGEN_DEMO_PLAIN)
+#if defined(__x86_64__)
 __attribute__((target_clones("avx512f", "arch=haswell", "default")))
 #endif
 void multiply(int m, int n, int k, const float *a, int a_row, int a_column, const float *b, float *c, bool add) {

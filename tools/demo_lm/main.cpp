@@ -28,7 +28,7 @@ namespace {
 struct Arguments {
   std::vector<std::string> files;
   std::string out = LOSSGEN_DEMO_OUT;
-  double seconds = 120;
+  double seconds = 90;
   double megabytes = 8;
   int threads = 0;
   bool quick = false;
