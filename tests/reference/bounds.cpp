@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace bounds {
 namespace {
@@ -12,11 +13,13 @@ struct Constants {
   double loss, loss_relative, lse, grad, far_grad, far, option, no_fma, log_softmax, log_softmax_backward, nll, entropy;
 };
 
-#define LOSSGEN_BOUNDS(T)                                                                                          \
-  {LOSSGEN_##T##_LOSS_ULP,    LOSSGEN_##T##_LOSS_RELATIVE, LOSSGEN_##T##_LSE_ULP,                                  \
-   LOSSGEN_##T##_GRAD_ULP,    LOSSGEN_##T##_FAR_GRAD_ULP,  LOSSGEN_##T##_FAR,                                      \
-   LOSSGEN_##T##_OPTION_ULP,  LOSSGEN_##T##_NO_FMA_FACTOR, LOSSGEN_##T##_LOG_SOFTMAX_ULP,                          \
-   LOSSGEN_##T##_LOG_SOFTMAX_BACKWARD_ULP, LOSSGEN_##T##_NLL_ULP, LOSSGEN_##T##_ENTROPY_ULP}
+#define LOSSGEN_BOUNDS(T)                                                                                     \
+  {                                                                                                           \
+    LOSSGEN_##T##_LOSS_ULP, LOSSGEN_##T##_LOSS_RELATIVE, LOSSGEN_##T##_LSE_ULP, LOSSGEN_##T##_GRAD_ULP,       \
+        LOSSGEN_##T##_FAR_GRAD_ULP, LOSSGEN_##T##_FAR, LOSSGEN_##T##_OPTION_ULP, LOSSGEN_##T##_NO_FMA_FACTOR, \
+        LOSSGEN_##T##_LOG_SOFTMAX_ULP, LOSSGEN_##T##_LOG_SOFTMAX_BACKWARD_ULP, LOSSGEN_##T##_NLL_ULP,         \
+        LOSSGEN_##T##_ENTROPY_ULP                                                                             \
+  }
 const Constants kF32Constants = LOSSGEN_BOUNDS(F32), kF64Constants = LOSSGEN_BOUNDS(F64);
 #undef LOSSGEN_BOUNDS
 
@@ -29,13 +32,16 @@ double at(const std::vector<double> &v, int64_t i) { return v.empty() ? 1.0 : v[
 // lse - x_y of a row, before options; in the accumulator.
 double nll_bound(const Kernel &k, double lse, double x_y, double nll) {
   const Constants &c = constants(k);
-  const double scale = std::max(std::fabs(lse), std::fabs(x_y));
+  const double scale = std::max({std::fabs(lse), std::fabs(x_y), nll < 1 ? 2 * nll : nll});
   double bound = c.loss * acc_ulp(k, scale);
   // The stricter of the two where both are promised; the relative one alone in rows surer than that.
   if (nll < LOSSGEN_LOSS_RELATIVE_FROM) bound = c.loss_relative * nll;
   else bound = std::min(bound, c.loss_relative * nll);
   return slack(k) * std::max(bound, 4 * accumulator_of(k.logits).smallest_normal());
 }
+
+// Of a sum of n numbers in f64, relative to the sum of their magnitudes.
+double sum_error(int64_t n) { return std::min(LOSSGEN_SUM_RELATIVE, std::ldexp(static_cast<double>(n), -53)); }
 
 // A call's upstream gradient and divisor, and what is summed: common to both ops.
 struct Rows {
@@ -54,25 +60,37 @@ struct Rows {
     return std::fabs(g / (o.reduction == reference::Reduction::mean ? expected.total_weight : 1));
   }
 
+  int64_t rows() const { return static_cast<int64_t>(target.size()); }
+  // What the divisor of mean is off by, relative to it.
+  double divisor_error() const {
+    if (o.reduction != reference::Reduction::mean || o.denominator != reference::Denominator::weight_sum) return 0;
+    return total_weight(k, target, o, expected) / std::fabs(expected.total_weight);
+  }
+
   // From the rows' bounds in the accumulator, before the rounding to loss_type.
   void finish(Loss *b) const {
     const Dtype &acc = accumulator_of(k.logits);
     const bool mean = o.reduction == reference::Reduction::mean;
     double sum = 0, magnitude = 0;
-    bool overflows = false;
+    bool overflows = false, may_overflow = false;
     for (size_t r = 0; r < b->row_loss.size(); ++r) {
       if (!kept(static_cast<int64_t>(r))) continue;
       const double loss = expected.row_loss[r];
       sum += b->row_loss[r];
-      magnitude += std::fabs(loss);
-      overflows = overflows || (std::isfinite(loss) && std::fabs(loss) + b->row_loss[r] > acc.largest());
+      magnitude += std::isfinite(loss) ? std::fabs(loss) : 0;
+      const bool finite = std::isfinite(loss);
+      overflows =
+          overflows || (finite && (std::isinf(b->row_loss[r]) || std::fabs(loss) - b->row_loss[r] > acc.largest()));
+      may_overflow = may_overflow || (finite && std::fabs(loss) + b->row_loss[r] > acc.largest());
       b->row_loss[r] = stored(k, loss_type, b->row_loss[r], loss);
     }
     if (o.reduction == reference::Reduction::none) return;
     const double loss = expected.loss[0], divisor = mean ? std::fabs(expected.total_weight) : 1;
-    b->loss = (sum + LOSSGEN_SUM_RELATIVE * magnitude) / divisor + ulp(acc, loss) +
-              (mean ? total_weight(k, expected.total_weight) / divisor * std::fabs(loss) : 0);
-    b->loss = overflows ? HUGE_VAL : stored(k, loss_type, b->loss, loss);
+    b->loss = (sum + sum_error(rows()) * magnitude) / divisor + ulp(acc, loss) + divisor_error() * std::fabs(loss);
+    b->loss = stored(k, loss_type, b->loss, loss);
+    if (overflows) b->loss = HUGE_VAL;
+    // At the limit, or of f64 rows whose sum may pass through infinity on its way to anything.
+    else if (may_overflow || std::isinf(magnitude)) b->loss = std::nan("");
   }
 };
 
@@ -86,7 +104,8 @@ double ulp(const Dtype &type, double v) {
 bool agree(const Dtype &type, double got, double expected, double bound) {
   if (std::isnan(expected)) return std::isnan(got);
   const bool infinite = std::isinf(got) && (got > 0) == (expected > 0);
-  if (std::isinf(bound) && std::isfinite(expected)) return !std::isfinite(got);
+  if (std::isnan(bound)) return true;
+  if (std::isinf(bound)) return !std::isfinite(got);
   if (std::fabs(expected) > type.largest() + bound) return infinite;
   return std::fabs(got - expected) <= bound || (infinite && std::fabs(expected) + bound > type.largest());
 }
@@ -95,8 +114,20 @@ double stored(const Kernel &k, const Dtype &stored, double bound, double value) 
   return stored.bits < accumulator_of(k.logits).bits ? bound + LOSSGEN_STORAGE_ULP * ulp(stored, value) : bound;
 }
 
+double equal_terms(int64_t classes, const double *x) {
+  std::vector<double> sorted;
+  std::copy_if(x, x + classes, std::back_inserter(sorted), [](double v) { return !std::isnan(v); });
+  std::sort(sorted.begin(), sorted.end());
+  int64_t most = 0, run = 0;
+  for (size_t c = 0; c < sorted.size(); ++c) {
+    run = c > 0 && sorted[c] == sorted[c - 1] ? run + 1 : 1;
+    most = std::max(most, run);
+  }
+  return 1 + static_cast<double>(most) / LOSSGEN_EQUAL_TERMS;
+}
+
 double lse(const Kernel &k, double lse, double x_y) {
-  return slack(k) * constants(k).lse * acc_ulp(k, std::max(std::fabs(lse), std::fabs(x_y)));
+  return slack(k) * constants(k).lse * acc_ulp(k, std::max({std::fabs(lse), std::fabs(x_y), 1.0}));
 }
 
 double log_softmax(const Kernel &k, double log_prob) {
@@ -105,8 +136,7 @@ double log_softmax(const Kernel &k, double log_prob) {
 }
 
 double log_softmax_backward(const Kernel &k, double g, double p, double sum_of_magnitudes, double value) {
-  const double bound =
-      constants(k).log_softmax_backward * acc_ulp(k, std::max(std::fabs(g), p * sum_of_magnitudes));
+  const double bound = constants(k).log_softmax_backward * acc_ulp(k, std::max(std::fabs(g), p * sum_of_magnitudes));
   return stored(k, k.logits, slack(k) * bound, value);
 }
 
@@ -114,8 +144,16 @@ double entropy(const Kernel &k, double entropy) {
   return slack(k) * constants(k).entropy * acc_ulp(k, std::max(entropy, 1.0));
 }
 
-double total_weight(const Kernel &k, double total_weight) {
-  return constants(k).nll * acc_ulp(k, total_weight);
+double total_weight(const Kernel &k, const std::vector<int64_t> &target, const reference::Options &o,
+                    const reference::Result &expected) {
+  double magnitude = 0;
+  for (size_t r = 0; r < target.size(); ++r) {
+    const bool kept = !(o.ignore_index && *o.ignore_index == target[r]);
+    if (kept) magnitude += std::fabs(at(o.weight, target[r]) * at(o.row_weight, static_cast<int64_t>(r)));
+  }
+  const double rounded = o.weight.empty() || o.row_weight.empty() ? 0 : 0.5 * acc_ulp(k, magnitude);  // products in S
+  return constants(k).nll * acc_ulp(k, expected.total_weight) + rounded +
+         sum_error(static_cast<int64_t>(target.size())) * magnitude;
 }
 
 Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_t classes, const std::vector<double> &x,
@@ -125,6 +163,7 @@ Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_
   const double e = o.label_smoothing, spread_share = e / static_cast<double>(classes);
   double weight_sum = 0;
   for (int64_t i = 0; i < classes; ++i) weight_sum += std::fabs(at(o.weight, i));
+  const double divisor_error = all.divisor_error(), long_sum = std::max(1.0, classes / LOSSGEN_LONG_SUM);
   Loss b;
   b.row_loss.assign(static_cast<size_t>(rows), 0.0);
   b.grad.assign(x.size(), 0.0);
@@ -135,35 +174,43 @@ Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_
     const double w = all.weight(r), own = std::fabs(at(o.row_weight, r)), nll = row_lse - x_y;
     const double lse_bound = lse(k, row_lse, x_y);
     const bool plain = e == 0 && o.z_loss == 0;
+    bool overflows = nll > accumulator_of(k.logits).largest() && std::isfinite(x_y);
     // reference.row_loss keeps the digits of a sure row, lse - x_y does not.
     const double exact_nll = plain && w > 0 ? std::fabs(expected.row_loss[row]) / w : nll;
 
-    double loss = (1 - e) * w * nll_bound(k, row_lse, x_y, plain ? exact_nll : std::max(nll, 1.0));
+    double loss = long_sum * (1 - e) * w * nll_bound(k, row_lse, x_y, plain ? exact_nll : std::max(nll, 1.0));
     double magnitude = (1 - e) * w * std::fabs(exact_nll);
     if (e != 0) {
-      double distance = 0;
+      double distance = 0, farthest = 0;
       for (int64_t i = 0; i < classes; ++i) {
-        const double d = std::fabs(x[first + static_cast<size_t>(i)] - row_lse);
+        const double x_i = x[first + static_cast<size_t>(i)], d = std::fabs(x_i - row_lse);
+        if (std::isinf(x_i)) continue;
         distance += std::fabs(at(o.weight, i)) * d;
+        farthest = std::max(farthest, d);
       }
-      loss += own * spread_share * weight_sum * lse_bound;
+      overflows = overflows ||
+                  !(distance <= accumulator_of(k.logits).largest() && farthest <= accumulator_of(k.logits).largest());
+      loss += own * spread_share * weight_sum * (lse_bound + sum_error(classes) * std::log(classes));
       magnitude += own * spread_share * distance;
     }
     if (o.z_loss != 0) {
       const double z = std::fabs(o.z_loss) * w;
       loss += 2 * z * std::fabs(row_lse) * lse_bound;
       magnitude += z * row_lse * row_lse;
+      overflows = overflows || std::fabs(o.z_loss) * row_lse * row_lse > accumulator_of(k.logits).largest();
     }
     if (!plain) loss += c.option * acc_ulp(k, magnitude);
     else if (!o.weight.empty() || !o.row_weight.empty()) loss += c.nll * acc_ulp(k, magnitude);
-    b.row_loss[row] = loss;
+    b.row_loss[row] = overflows ? HUGE_VAL : loss;
 
     const double g = all.upstream(r);
-    const double scale = g * ((1 - e) * w + spread_share * own * weight_sum +
-                              2 * std::fabs(o.z_loss) * w * std::fabs(row_lse));
+    const double scale =
+        g * ((1 - e) * w + spread_share * own * weight_sum + 2 * std::fabs(o.z_loss) * w * std::fabs(row_lse));
     const double ulps = slack(k) * (e == 0 && nll > c.far ? c.far_grad : c.grad) + (plain ? 0 : c.option);
+    const double of_scale =
+        ulps * acc_ulp(k, scale) + divisor_error * scale + sum_error(classes) * g * spread_share * own * weight_sum;
     for (size_t i = first; i < first + static_cast<size_t>(classes); ++i) {
-      b.grad[i] = stored(k, k.logits, ulps * acc_ulp(k, scale), expected.grad[i]);
+      b.grad[i] = stored(k, k.logits, of_scale, expected.grad[i]);
     }
   }
   all.finish(&b);
@@ -174,6 +221,7 @@ Loss nll_loss(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_t cla
               const std::vector<int64_t> &target, const reference::Options &o, const reference::Result &expected) {
   const Rows all{k, loss_type, target, o, expected};
   const bool exact = o.weight.empty() && o.row_weight.empty();
+  const double divisor_error = all.divisor_error();
   Loss b;
   b.row_loss.assign(static_cast<size_t>(rows), 0.0);
   b.grad.assign(x.size(), 0.0);
@@ -181,7 +229,8 @@ Loss nll_loss(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_t cla
     if (!all.kept(r)) continue;
     const size_t row = static_cast<size_t>(r), y = static_cast<size_t>(r * classes + target[row]);
     b.row_loss[row] = exact ? 0 : constants(k).nll * acc_ulp(k, expected.row_loss[row]);
-    b.grad[y] = stored(k, k.logits, constants(k).nll * acc_ulp(k, expected.grad[y]), expected.grad[y]);
+    const double grad = constants(k).nll * acc_ulp(k, expected.grad[y]) + divisor_error * std::fabs(expected.grad[y]);
+    b.grad[y] = stored(k, k.logits, grad, expected.grad[y]);
   }
   all.finish(&b);
   return b;

@@ -34,51 +34,54 @@ struct Dtype {
     return std::fabs(rounded) <= largest() ? rounded : std::copysign(std::numeric_limits<double>::infinity(), v);
   }
 
-  void store(void *to, double v) const {
-    uint64_t word;
-    if (bits == 64) {
-      memcpy(&word, &v, 8);
-    } else if (bits == 32) {
-      const float f = static_cast<float>(v);
-      uint32_t half;
-      memcpy(&half, &f, 4);
-      word = half;
+  // Of the 16-bit types.
+  uint16_t to_word(double v) const {
+    const int exponent_ones = (1 << (15 - mantissa)) - 1;
+    const double r = std::fabs(round(v));
+    int word;
+    if (std::isnan(v)) {
+      word = (exponent_ones << mantissa) | (1 << (mantissa - 1));
+    } else if (std::isinf(r)) {
+      word = exponent_ones << mantissa;
+    } else if (r < smallest_normal()) {
+      word = static_cast<int>(r / spacing(0));
     } else {
-      const uint64_t exponent_ones = (uint64_t{1} << (15 - mantissa)) - 1;
-      const double r = std::fabs(round(v));
-      if (std::isnan(v)) {
-        word = (exponent_ones << mantissa) | (uint64_t{1} << (mantissa - 1));
-      } else if (std::isinf(r)) {
-        word = exponent_ones << mantissa;
-      } else if (r < smallest_normal()) {
-        word = static_cast<uint64_t>(r / spacing(0));
-      } else {
-        const int exponent = std::ilogb(r);
-        const double fraction = std::ldexp(r, mantissa - exponent);  // in [2^mantissa, 2^(mantissa + 1))
-        word = (static_cast<uint64_t>(exponent + bias - 1) << mantissa) + static_cast<uint64_t>(fraction);
-      }
-      word |= std::signbit(v) ? 0x8000u : 0;
+      const int exponent = std::ilogb(r);  // the fraction is in [2^mantissa, 2^(mantissa + 1))
+      word = ((exponent + bias - 1) << mantissa) + static_cast<int>(std::ldexp(r, mantissa - exponent));
     }
-    memcpy(to, &word, static_cast<size_t>(bytes()));  // little endian
+    return static_cast<uint16_t>(word | (std::signbit(v) ? 0x8000 : 0));
   }
-  double load(const void *from) const {
-    if (bits == 64) {
-      double v;
-      memcpy(&v, from, 8);
-      return v;
-    }
-    if (bits == 32) {
-      float v;
-      memcpy(&v, from, 4);
-      return v;
-    }
-    uint16_t word;
-    memcpy(&word, from, 2);
+  double from_word(uint16_t word) const {
     const int exponent_ones = (1 << (15 - mantissa)) - 1, exponent = (word >> mantissa) & exponent_ones;
     const double fraction = word & ((1 << mantissa) - 1), sign = word & 0x8000 ? -1 : 1;
     if (exponent == exponent_ones) return fraction != 0 ? std::nan("") : sign * std::numeric_limits<double>::infinity();
     if (exponent == 0) return sign * fraction * spacing(0);
-    return sign * std::ldexp(1 + std::ldexp(fraction, -mantissa), exponent - bias);
+    return sign * std::ldexp(fraction + (1 << mantissa), exponent - bias - mantissa);
+  }
+
+  void store(void *to, double v) const {
+    const float f = static_cast<float>(v);
+    if (bits == 64) memcpy(to, &v, 8);
+    if (bits == 32) memcpy(to, &f, 4);
+    if (bits != 16) return;
+    const uint16_t word = to_word(v);
+    memcpy(to, &word, 2);
+  }
+  double load(const void *from) const {
+    double v;
+    float f;
+    uint16_t word;
+    switch (bits) {
+      case 64:
+        memcpy(&v, from, 8);
+        return v;
+      case 32:
+        memcpy(&f, from, 4);
+        return f;
+      default:
+        memcpy(&word, from, 2);
+        return from_word(word);
+    }
   }
 };
 

@@ -94,13 +94,21 @@ std::vector<Wide> reduce(Result &result, const std::vector<int64_t> &target, con
 std::vector<double> log_softmax(int64_t rows, int64_t classes, const std::vector<double> &x) {
   std::vector<double> y(x.size());
   for (int64_t r = 0; r < rows; ++r) {
-    const double *row = &x[static_cast<size_t>(r * classes)];
+    const double *row = x.data() + r * classes;
     const LogSum s = log_sum_exp(row, classes);
     for (int64_t c = 0; c < classes; ++c) {
       y[static_cast<size_t>(r * classes + c)] = static_cast<double>((row[c] - s.max) - s.log_sum);
     }
   }
   return y;
+}
+
+std::vector<double> lse(int64_t rows, int64_t classes, const std::vector<double> &x) {
+  std::vector<double> out;
+  for (int64_t r = 0; r < rows; ++r) {
+    out.push_back(static_cast<double>(log_sum_exp(x.data() + r * classes, classes).lse()));
+  }
+  return out;
 }
 
 std::vector<double> log_softmax_backward(int64_t rows, int64_t classes, const std::vector<double> &grad,
@@ -153,8 +161,10 @@ Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x
 
   std::vector<LogSum> sums(count);
   for (int64_t r = 0; r < rows; ++r) {
-    const double *row = &x[static_cast<size_t>(r * classes)];
-    const LogSum s = sums[r] = log_sum_exp(row, classes);
+    const double *row = x.data() + r * classes;
+    LogSum s = log_sum_exp(row, classes);
+    if (!o.saved_lse.empty()) s = {o.saved_lse[r], 0};
+    sums[r] = s;
     result.lse[r] = static_cast<double>(s.lse());
     const int64_t y = target[static_cast<size_t>(r)];
     if (is_ignored(o, y)) continue;
@@ -169,7 +179,7 @@ Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x
   }
 
   const std::vector<Wide> upstream = reduce(result, target, o);
-  for (int64_t r = 0; r < rows; ++r) {
+  for (int64_t r = 0; r < rows && o.want_grad; ++r) {
     const int64_t y = target[static_cast<size_t>(r)];
     if (is_ignored(o, y)) continue;
     const Wide g = upstream[r] * at(o.row_weight, r), w = at(o.weight, y);
@@ -181,7 +191,7 @@ Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x
       if (e != 0) grad -= g * (e / classes) * at(o.weight, c);
       if (c == y) {
         // softmax - 1 = -sum of the others: no cancellation in a confident row (a = g (1-e) w there).
-        if (e == 0 && o.z_loss == 0) {
+        if (e == 0 && o.z_loss == 0 && o.saved_lse.empty()) {
           Wide others = 0;
           for (int64_t k = 0; k < classes; ++k) {
             if (k != y) others += std::exp((x[r * classes + k] - sums[r].max) - sums[r].log_sum);
@@ -201,8 +211,9 @@ RowStatistics row_statistics(int64_t rows, int64_t classes, const std::vector<do
   RowStatistics s;
   const std::vector<double> log_probs = log_softmax(rows, classes, x);
   for (int64_t r = 0; r < rows; ++r) {
-    const double *row = &x[static_cast<size_t>(r * classes)];
-    s.argmax.push_back(std::max_element(row, row + classes) - row);
+    const double *row = x.data() + r * classes;
+    const double *nan = std::find_if(row, row + classes, [](double v) { return std::isnan(v); });
+    s.argmax.push_back((nan != row + classes ? nan : std::max_element(row, row + classes)) - row);
     Wide entropy = 0;
     for (int64_t c = 0; c < classes; ++c) {
       const double lp = log_probs[static_cast<size_t>(r * classes + c)];

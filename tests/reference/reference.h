@@ -26,6 +26,8 @@ struct Options {
   Denominator denominator = Denominator::weight_sum;
   double denominator_value = 0;
   bool empty_mean_is_zero = false;
+  std::vector<double> saved_lse;  // [rows]: cross_entropy's gradient from these, as they are; empty = from the logits
+  bool want_grad = true;          // false: the gradient stays zero
 };
 
 struct Result {
@@ -42,13 +44,15 @@ std::vector<double> log_softmax(int64_t rows, int64_t classes, const std::vector
 std::vector<double> log_softmax_backward(int64_t rows, int64_t classes, const std::vector<double> &grad,
                                          const std::vector<double> &log_probs);
 
+std::vector<double> lse(int64_t rows, int64_t classes, const std::vector<double> &x);
+
 Result nll_loss(int64_t rows, int64_t classes, const std::vector<double> &log_probs, const std::vector<int64_t> &target,
                 const Options &options);
 Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x, const std::vector<int64_t> &target,
                      const Options &options);
 
 struct RowStatistics {
-  std::vector<int64_t> argmax;
+  std::vector<int64_t> argmax;  // the first of the largest, the first NaN where there is one; 0 without classes
   std::vector<double> entropy;
 };
 RowStatistics row_statistics(int64_t rows, int64_t classes, const std::vector<double> &x);

@@ -91,6 +91,24 @@ TEST(Reference, KnownValues) {
   const reference::RowStatistics s = reference::row_statistics(1, 4, {0, 0, 0, 0});
   EXPECT_EQ(s.argmax[0], 0);
   EXPECT_NEAR(s.entropy[0], std::log(4.0), 1e-15);
+  EXPECT_EQ(reference::row_statistics(1, 4, {0, 7, NAN, NAN}).argmax[0], 2);
+}
+
+// From a saved lse the gradient is what its formula says, also where the lse is off by 1.
+TEST(Reference, GradientFromASavedLse) {
+  const std::vector<double> x = random_matrix(4, 2.0);
+  const std::vector<int64_t> target = {1, 0, -100, 3, 3};
+  reference::Options o;
+  o.z_loss = 0.01;
+  const reference::Result computed = reference::cross_entropy(kRows, kClasses, x, target, o);
+  o.saved_lse = reference::lse(kRows, kClasses, x);
+  const reference::Result saved = reference::cross_entropy(kRows, kClasses, x, target, o);
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(saved.grad[i], computed.grad[i], 1e-15);
+  o.z_loss = 0;
+  for (double &lse : o.saved_lse) lse += 1;
+  const reference::Result shifted = reference::cross_entropy(kRows, kClasses, x, target, o);
+  EXPECT_NEAR(shifted.grad[0], std::exp(x[0] - o.saved_lse[0]) / 4, 1e-15);
+  EXPECT_NEAR(shifted.grad[1], (std::exp(x[1] - o.saved_lse[0]) - 1) / 4, 1e-15);
 }
 
 }  // namespace

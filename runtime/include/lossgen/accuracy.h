@@ -8,16 +8,25 @@
  * within one of its ulps wherever S's bound is half of that or less: everywhere but where log_prob or gradient is the
  * small difference of numbers some 2^10 times as large.
  *
- * Weights and upstream gradients scale a bound as they scale the value. Sums over classes: up to 2^18 classes.
+ * Weights and upstream gradients scale a bound as they scale the value. Sums over classes, up to 2^18 of them, are added
+ * in S one after another, in as many sums side by side as the target has lanes (planes: in one). Their roundings average
+ * out where terms differ. m terms of one and the same value may all round alike: a row's bounds are then 1 + m /
+ * EQUAL_TERMS times as large. Beside a term that is far above the others, those are lost one by one where the sum begins
+ * with it, as in log_softmax and entropy: in rows of more than LONG_ROW classes their bounds are classes / LONG_ROW times
+ * as large. The bounds of losses are classes / LONG_SUM times as large from LONG_SUM classes on.
  */
 #ifndef LOSSGEN_ACCURACY_H
 #define LOSSGEN_ACCURACY_H
 
 #define LOSSGEN_STORAGE_ULP 0.5
+#define LOSSGEN_EQUAL_TERMS 64.0
+#define LOSSGEN_LONG_ROW 2048.0
+#define LOSSGEN_LONG_SUM 65536.0
 
 /* cross_entropy, loss of a row:
- *   |error| <= LOSS_ULP * ulp(max(|lse|, |x[y]|))   for losses of at least LOSS_RELATIVE_FROM
- *   |error| <= LOSS_RELATIVE * loss                 for all, down to the smallest normal numbers
+ *   |error| <= LOSS_ULP * ulp(max(|lse|, |x[y]|, loss))   for losses of at least LOSS_RELATIVE_FROM; 2 loss in place of
+ *                                                         loss below 1, where the errors of exp are all that there is
+ *   |error| <= LOSS_RELATIVE * loss                       for all, down to the smallest normal numbers
  * so a confident row keeps its digits, and a common offset of the logits costs nothing but the rounding of the logits. */
 #define LOSSGEN_LOSS_RELATIVE_FROM 1e-6
 #define LOSSGEN_F32_LOSS_ULP 2.0
@@ -31,7 +40,8 @@
  * in f64: |error| <= SUM_RELATIVE * sum of |loss of a row|, for 10^7 rows and more. */
 #define LOSSGEN_SUM_RELATIVE 2e-13
 
-/* cross_entropy, lse: |error| <= LSE_ULP * ulp(max(|lse|, |x[y]|)); class 0 stands for y in ignored rows. */
+/* cross_entropy, lse: |error| <= LSE_ULP * ulp(max(|lse|, |x[y]|, |largest x[c]|, 1)): it is a logit plus the logarithm
+ * of a sum that is at least 1, which may cancel. Class 0 stands for y in ignored rows. */
 #define LOSSGEN_F32_LSE_ULP 4.0
 #define LOSSGEN_F64_LSE_ULP 4.0
 
