@@ -82,7 +82,7 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   const auto object = outputs.find(OutputFileType::object), assembly = outputs.find(OutputFileType::assembly);
   pipeline.compile_to(outputs, algorithm.inputs, kernel.symbol, target);
   if (target.arch == Target::X86 && !is_device(kernel.key.target)) {
-    if (object != outputs.end() && may_prefetch(object->second)) {
+    if (object != outputs.end() && kernel.sanitize.empty() && may_prefetch(object->second)) {
       // The names inside differ from compilation to compilation in one process, the instructions do not.
       const bool given = assembly != outputs.end();
       const std::string text = given ? assembly->second : object->second + ".s";

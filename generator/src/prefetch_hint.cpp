@@ -49,8 +49,10 @@ bool may_prefetch(const std::string &object_path) { return !candidates(read_file
 void prefetch_into_all_caches(const std::string &object_path, const std::string &assembly_path) {
   std::string object = read_file(object_path);
   const std::vector<size_t> modrm = candidates(object);
+  const size_t expected = occurrences(read_file(assembly_path), "prefetchnta");
+  if (expected == 0) return;
   // Every prefetchnta is among the candidates, so equal counts mean that nothing else is.
-  if (modrm.size() != occurrences(read_file(assembly_path), "prefetchnta"))
+  if (modrm.size() != expected)
     throw std::runtime_error("prefetch instructions in the object and in its assembly differ in number");
   for (size_t at : modrm) object[at] |= 0x08;  // 0F 18 /1
   std::ofstream(object_path, std::ios::binary) << object;
