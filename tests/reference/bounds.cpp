@@ -72,13 +72,14 @@ struct Rows {
     const Dtype &acc = accumulator_of(k.logits);
     const bool mean = o.reduction == reference::Reduction::mean;
     double sum = 0, magnitude = 0;
-    bool overflows = false, may_overflow = false;
+    bool overflows = false, may_overflow = false, all_finite = true;
     for (size_t r = 0; r < b->row_loss.size(); ++r) {
       if (!kept(static_cast<int64_t>(r))) continue;
       const double loss = expected.row_loss[r];
       sum += b->row_loss[r];
       magnitude += std::isfinite(loss) ? std::fabs(loss) : 0;
       const bool finite = std::isfinite(loss);
+      all_finite = all_finite && finite;
       overflows =
           overflows || (finite && (std::isinf(b->row_loss[r]) || std::fabs(loss) - b->row_loss[r] > acc.largest()));
       may_overflow = may_overflow || (finite && std::fabs(loss) + b->row_loss[r] > acc.largest());
@@ -89,8 +90,10 @@ struct Rows {
     b->loss = (sum + sum_error(rows()) * magnitude) / divisor + ulp(acc, loss) + divisor_error() * std::fabs(loss);
     b->loss = stored(k, loss_type, b->loss, loss);
     if (overflows) b->loss = HUGE_VAL;
-    // At the limit, or of f64 rows whose sum may pass through infinity on its way to anything.
+    // At the limit, or of finite f64 rows whose sum may pass through infinity on its way to anything, or whose mean is
+    // beyond what the reference returns, if only by a rounding.
     else if (may_overflow || std::isinf(magnitude)) b->loss = std::nan("");
+    else if (std::isinf(loss) && divisor != 0 && all_finite) b->loss = std::nan("");
   }
 };
 
