@@ -24,13 +24,25 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
   whole.update().split(lane, group, l, p.vector).reorder(l, group, k).vectorize(l).unroll(group);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
-  if (p.prefetch && s.streamed.defined())
+  if (p.prefetch && s.streamed.defined() && !s.scratch.defined())
     whole.update().prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+}
+
+// What a stage leaves per logit, as the sums: whole steps with a prefetch for each vector, then the rest.
+void leave_along_classes(Algorithm &s, const Params &p) {
+  RVar group("group"), lane("lane");
+  const RVar k = s.scratch.rvars(0)[0], step = s.scratch.rvars(0)[1], t = s.scratch.rvars(1)[0];
+  Halide::Stage whole = s.scratch.update(0);
+  whole.allow_race_conditions().split(k, group, lane, p.vector).reorder(lane, group, step, s.r).vectorize(lane).unroll(group);
+  if (p.prefetch) whole.prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  s.scratch.update(1).allow_race_conditions().split(t, group, lane, p.vector, TailStrategy::GuardWithIf).vectorize(lane).reorder(lane, group, s.r);
+  for (Func &f : s.scratch_values) keep_on_stack(f, LoopLevel(s.scratch, s.r));
 }
 
 void schedule_rows(Algorithm &s, const Params &p) {
   Var ro("ro"), co("co"), ci("ci"), cv("cv");
   LoopLevel level;
+  if (s.scratch.defined()) leave_along_classes(s, p);
   if (s.per_logit.defined()) {
     s.per_logit.split(s.c, co, ci, p.vector * p.unroll, TailStrategy::GuardWithIf)
         .split(ci, ci, cv, p.vector, TailStrategy::GuardWithIf)
@@ -63,6 +75,17 @@ void schedule_planes(Algorithm &s, const Params &p) {
   LoopLevel level(main, tile);
   // Bounds inference does not see that a tile's rows are at most p.tile; a vector more for what guarded tails round up.
   const int room = p.tile + p.vector;
+  if (s.scratch.defined()) {
+    s.scratch.split(s.r, tile, s.r, p.tile, TailStrategy::GuardWithIf)
+        .split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf)
+        .reorder(v, s.r, s.c, tile)
+        .vectorize(v)
+        .never_partition(tile);
+    for (Func &f : s.scratch_values) {
+      keep_on_stack(f, LoopLevel(s.scratch, tile));
+      f.bound_storage(s.r, room).vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
+    }
+  }
   for (Func &f : s.row_values) {
     keep_on_stack(f, level);
     f.bound_storage(s.r, room);
@@ -95,10 +118,36 @@ void schedule_planes(Algorithm &s, const Params &p) {
   }
 }
 
+// Whole vectors of rows; every class of one is in registers (or L1) from its load to its gradient's store.
+void schedule_unrolled(Algorithm &s, const KernelKey &key, const Params &p) {
+  Var block("block");
+  s.per_row.split(s.r, block, s.r, p.vector, TailStrategy::RoundUp).vectorize(s.r);
+  if (s.per_logit.defined())
+    s.per_logit.bound(s.c, 0, (int)key.classes)
+        .split(s.r, block, s.r, p.vector, TailStrategy::RoundUp)
+        .reorder(s.r, s.c, block)
+        .vectorize(s.r)
+        .unroll(s.c)
+        .compute_with(s.per_row, block);
+  const LoopLevel level(s.per_row, block);
+  // (With a gradient Halide finds nothing to prefetch at this loop: what reads the logits stands under a condition there.)
+  if (p.prefetch_rows && !s.per_logit.defined())
+    s.per_row.prefetch(s.streamed, block, block, p.prefetch_rows / p.vector, PrefetchBoundStrategy::NonFaulting);
+  for (Func &f : s.row_values) {
+    keep_on_stack(f, level);
+    f.bound_storage(s.r, p.vector).vectorize(s.r);
+  }
+  for (Func &f : s.terms) {
+    keep_on_stack(f, level);
+    f.bound(s.c, 0, (int)key.classes).bound_storage(s.r, p.vector).vectorize(s.r).unroll(s.c);
+  }
+}
+
 }  // namespace
 
-void schedule_cpu(Algorithm &algorithm, const Params &params) {
-  if (algorithm.layout == LOSSGEN_LAYOUT_planes) schedule_planes(algorithm, params);
+void schedule_cpu(Algorithm &algorithm, const KernelKey &key, const Params &params) {
+  if (is_unrolled(key.stage)) schedule_unrolled(algorithm, key, params);
+  else if (algorithm.layout == LOSSGEN_LAYOUT_planes) schedule_planes(algorithm, params);
   else schedule_rows(algorithm, params);
 }
 

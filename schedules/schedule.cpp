@@ -16,7 +16,8 @@ struct Field {
 };
 const Field kFields[] = {
     {"vector", &Params::vector, 1, 64},          {"unroll", &Params::unroll, 1, 16},
-    {"prefetch", &Params::prefetch, 0, 4096},    {"class_group", &Params::class_group, 1, 32},
+    {"prefetch", &Params::prefetch, 0, 4096},    {"prefetch_rows", &Params::prefetch_rows, 0, 4096},
+    {"class_group", &Params::class_group, 1, 32},
     {"tile", &Params::tile, 0, 4096},            {"block_bytes", &Params::block_bytes, 0, 1 << 24},
     {"threads", &Params::threads, 0, 1024},
 };
@@ -79,13 +80,14 @@ Target halide_target(lossgen_target_id target, const std::string &host) {
 
 Lanes lanes_of(const KernelKey &key, const Params &params) {
   if (is_device(key.target)) return {};
+  if (is_unrolled(key.stage)) return {params.vector, 1, 0, true};
   if (key.layout == LOSSGEN_LAYOUT_planes) return {0, 1, kClassBlock};
   return {params.vector, params.unroll, 0};
 }
 
 void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params) {
   if (key.target == LOSSGEN_TARGET_cuda_sm80) schedule_gpu(algorithm, key, params);
-  else schedule_cpu(algorithm, params);
+  else schedule_cpu(algorithm, key, params);
 }
 
 }  // namespace lossgen

@@ -26,12 +26,22 @@ struct KernelKey {
   int64_t classes = 0;  // 0: any
 };
 
+inline bool has_terms(lossgen_stage_id stage) {
+  return stage == LOSSGEN_STAGE_cross_entropy_forward_terms || stage == LOSSGEN_STAGE_cross_entropy_backward_terms;
+}
+inline bool is_unrolled(lossgen_stage_id stage) {
+  return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled ||
+         stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
+}
+
 // How a sum over the classes is cut for vectors that run along them: it belongs to the algorithm, because it decides
 // the order of the additions. vector, unroll: lanes along the classes (rows). block: sums of so many classes, summed
 // again, so that the rounding error grows with the block and the number of blocks, not with their product (planes).
-// Neither: one sum from the first class to the last, or what a schedule makes of it.
+// unrolled: a class count known at compile time, written out as one expression; vectors run along the rows, whole ones,
+// and a row's terms stay in registers. None of them: one sum from the first class to the last, or what a schedule makes of it.
 struct Lanes {
   int vector = 0, unroll = 1, block = 0;
+  bool unrolled = false;
 };
 
 struct Reduction {
@@ -46,9 +56,12 @@ struct Algorithm {
   Halide::Var r{"r"}, c{"c"};
   Halide::Var x{"x"}, o{"o"};  // device planes: r = o * extent of x + x
   std::vector<Halide::Func> row_values;  // f(r): read once per logit or reduction, computed once per row
+  std::vector<Halide::Func> terms;       // Lanes.unrolled: f(r, c), computed once per logit, in order with row_values
   std::vector<Reduction> reductions;  // in order; later ones may read earlier ones
   Halide::Func per_row;               // f(r), one value or a Tuple; undefined if the stage has none
   Halide::Func per_logit;  // f(c, r), planes f(r, c), device planes f(x, c, o); undefined if the stage has none
+  Halide::Func scratch;    // f(c, r), planes f(r, c): an output that per_row reads; scratch_values: its row_values
+  std::vector<Halide::Func> scratch_values;
   Halide::ImageParam streamed;        // the first input read from memory, to prefetch; undefined if there is none
   Halide::Expr class_count;
   lossgen_layout_id layout;

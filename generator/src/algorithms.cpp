@@ -41,7 +41,7 @@ Algorithm log_softmax_forward(Builder &b) {
   ImageParam logits = b.matrix("logits");
   Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
   Func total = b.sum_of_classes(
-      "total", [&](const Expr &c) { return exp_of_difference(b.at(logits, c), peak(b.r())); });
+      "total", [&](const Expr &c) { return exp_of_difference(b.at(logits, c), peak(b.r()), true); });
   // (x - peak) - log(total), in this order: the first difference is exact near the peak, at any offset.
   Func shift = b.once_per_row("shift", {peak(b.r()), log_positive(total(b.r()))});
   b.logits("log_probs", strict_float(strict_float(b.at(logits, b.c()) - shift(b.r())[0]) - shift(b.r())[1]));
@@ -66,34 +66,39 @@ struct Row {
 Row row_of(const Expr &others, const Expr &base, const Expr &x_y, bool exact) {
   const Expr zero = Internal::make_zero(base.type());
   Row row;
-  Expr log_sum = log1p_positive(others);
   // An infinite x_y is no reference: NaN in place of its own 1 sends the row to the exact stage.
   const Type t = base.type();
   Expr own =
       exact ? exp_of_difference(x_y, base) : select(is_finite_number(x_y), Internal::make_one(t), not_a_number(t));
   row.sum = strict_float(others + own);
-  row.nll = log_sum;
-  if (exact) {
-    // Relative to x_y again where x_y is the maximum itself.
-    Expr gap = strict_float(base - x_y);
-    log_sum = select(gap == zero, log_sum, log_positive(row.sum));
-    row.nll = strict_float(gap + log_sum);
-  }
+  Expr gap = strict_float(base - x_y), rest = others;
+  // Where x_y is not the maximum, the sum, at least 1, is what counts. (sum - 1 is exact enough, and one log serves both.)
+  if (exact) rest = select(gap == zero, others, strict_float(row.sum - Internal::make_one(t)));
+  Expr log_sum = log1p_positive(rest);
+  if (exact) log_sum = unless_zero(row.sum, log_sum);  // a row of -inf alone
+  row.nll = exact ? strict_float(gap + log_sum) : log_sum;
   row.lse = strict_float(base + log_sum);
   return row;
 }
 
 Algorithm cross_entropy_forward(Builder &b) {
   const bool general = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_general;
-  const bool exact = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward;
+  const bool keeps = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_terms;
+  const bool exact = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward && !keeps;
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
   Func y = b.once_per_row("y", {class_of(b, cls)});
   Func picked = b.once_per_row("picked", {b.at(logits, y(b.r()))});
   Func ref = exact ? b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); }) : picked;
   Expr zero = Internal::make_zero(b.acc());
+  Func terms;
+  if (keeps)
+    terms = b.leave_terms("terms", b.at(logits, class_of(b, cls)), [&](const Expr &c, const Expr &reference) {
+      return exp_of_difference(b.at(logits, c), reference);
+    });
   // == through xor: Halide splits the loop over the classes at a comparison that it can solve, half of it then slow.
   Func others = b.sum_of_classes("others", [&](const Expr &c) {
-    return select((c ^ y(b.r())) == 0, zero, exp_of_difference(b.at(logits, c), ref(b.r())));
+    Expr term = keeps ? Expr(terms(b.stage().at(c, b.r()))) : exp_of_difference(b.at(logits, c), ref(b.r()), exact);
+    return select((c ^ y(b.r())) == 0, zero, term);
   });
   const Row row = row_of(others(b.r()), ref(b.r()), picked(b.r()), exact);
   std::vector<Expr> values = {select(cls(b.r()) < 0, zero, row.nll), row.lse, ref(b.r()), row.sum};
@@ -117,10 +122,44 @@ Algorithm cross_entropy_backward(Builder &b) {
   ImageParam ref = b.per_row("ref", b.acc()), sum = b.per_row("sum", b.acc());
   Expr zero = Internal::make_zero(b.acc());
   Func scale = b.once_per_row("scale", {a(b.r()) / sum(b.r())});
-  Expr softmax = exp_of_difference(b.at(logits, b.c()), ref(b.r())) * scale(b.r());
+  // A sum within LOSSGEN_SUM_LIMIT bounds every term.
+  Expr softmax = exp_of_difference(b.at(logits, b.c()), ref(b.r()), true) * scale(b.r());
   Expr grad = softmax - select((b.c() ^ cls(b.r())) == 0, d(b.r()), zero);
   if (general) grad = grad - smooth(b.r()) * weight(b.c());
   b.logits("grad_logits", select(cls(b.r()) < 0, zero, grad));
+  return b.stage();
+}
+
+Algorithm cross_entropy_backward_terms(Builder &b) {
+  ImageParam terms = b.terms("terms"), cls = b.per_row("cls", Int(32)), a = b.per_row("a", b.acc());
+  ImageParam d = b.per_row("d", b.acc()), sum = b.per_row("sum", b.acc());
+  const Expr zero = Internal::make_zero(b.acc());
+  Func scale = b.once_per_row("scale", {a(b.r()) / sum(b.r())});
+  Expr grad = terms(b.stage().at(b.c(), b.r())) * scale(b.r()) - select((b.c() ^ cls(b.r())) == 0, d(b.r()), zero);
+  b.logits("grad_logits", select(cls(b.r()) < 0, zero, grad));
+  return b.stage();
+}
+
+Algorithm cross_entropy_unrolled(Builder &b) {
+  const bool backward = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), a;
+  if (backward) a = b.per_row("a", b.acc());
+  // Each logit is loaded once: with class strides of a power of two its cache line may be gone soon.
+  const Builder::Term x = b.keep("x", [&](const Expr &c) { return b.at(logits, c); });
+  Func peak = b.max_of_classes("peak", x);
+  const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.r()) < 0;
+  Func y = b.once_per_row("y", {class_of(b, cls)});
+  const auto target = [&](const Expr &c) { return c == y(b.r()); };
+  Func picked = b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); });
+  const Builder::Term term =
+      b.keep("term", [&](const Expr &c) { return exp_of_difference(x(c), peak(b.r()), true); });
+  Func others = b.sum_of_classes("others", [&](const Expr &c) { return select(target(c), zero, term(c)); });
+  const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true);
+  b.rows("row", {select(ignored, zero, row.nll), row.lse});
+  if (!backward) return b.stage();
+  Func scale = b.once_per_row("scale", {a(b.r()) / row.sum});
+  Expr grad = term(b.c()) * scale(b.r()) - select(target(b.c()), a(b.r()), zero);
+  b.logits("grad_logits", select(ignored, zero, grad));
   return b.stage();
 }
 
@@ -140,10 +179,10 @@ Algorithm row_stats(Builder &b) {
       "hit", [&](const Expr &c) { return select(b.at(logits, c) == peak(b.r()), last - c, -1); });
   Func nan = b.max_index_of_classes("nan", [&](const Expr &c) { return select(is_nan(b.at(logits, c)), last - c, -1); });
   Func total = b.sum_of_classes(
-      "total", [&](const Expr &c) { return exp_of_difference(b.at(logits, c), peak(b.r())); });
+      "total", [&](const Expr &c) { return exp_of_difference(b.at(logits, c), peak(b.r()), true); });
   // sum of e^d d, d = x - peak <= 0; classes at -inf add nothing (0 * inf would be NaN).
   Func weighted = b.sum_of_classes("weighted", [&](const Expr &c) {
-    Expr d = strict_float(b.at(logits, c) - peak(b.r())), e = exp_of_difference(b.at(logits, c), peak(b.r()));
+    Expr d = strict_float(b.at(logits, c) - peak(b.r())), e = exp_of_difference(b.at(logits, c), peak(b.r()), true);
     return select(e == zero, zero, e * d);
   });
   Expr first = select(nan(b.r()) >= 0, last - nan(b.r()), hit(b.r()) >= 0, last - hit(b.r()), 0);
@@ -163,9 +202,13 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_nll_loss_backward: return nll_loss_backward(b);
     case LOSSGEN_STAGE_cross_entropy_forward:
     case LOSSGEN_STAGE_cross_entropy_forward_exact:
+    case LOSSGEN_STAGE_cross_entropy_forward_terms:
     case LOSSGEN_STAGE_cross_entropy_forward_general: return cross_entropy_forward(b);
     case LOSSGEN_STAGE_cross_entropy_backward:
     case LOSSGEN_STAGE_cross_entropy_backward_general: return cross_entropy_backward(b);
+    case LOSSGEN_STAGE_cross_entropy_backward_terms: return cross_entropy_backward_terms(b);
+    case LOSSGEN_STAGE_cross_entropy_forward_unrolled:
+    case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled: return cross_entropy_unrolled(b);
     case LOSSGEN_STAGE_row_stats: return row_stats(b);
     default: return build_device_algorithm(key);
   }

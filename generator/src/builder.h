@@ -1,5 +1,6 @@
 // Builds the inputs of a stage and hands out expressions over them, for algorithms.cpp and algorithms_device.cpp.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <string>
@@ -27,7 +28,7 @@ class Builder {
   Halide::ImageParam matrix(const char *name) {
     Halide::ImageParam p(storage_type(key_.dtype), three_axes_ ? 3 : 2, name);
     stage_.inputs.push_back(p);
-    if (device_) promise(p);
+    promise(p);
     if (key_.layout == LOSSGEN_LAYOUT_strided) p.dim(0).set_stride(Halide::Expr());
     if (!stage_.streamed.defined()) {
       stage_.streamed = p;
@@ -35,16 +36,26 @@ class Builder {
     }
     return p;
   }
+  // A matrix of the accumulation type that another stage left in scratch.
+  Halide::ImageParam terms(const char *name) {
+    Halide::ImageParam p(acc_, 2, name);
+    stage_.inputs.push_back(p);
+    stage_.streamed = p;
+    classes_from(p);
+    promise(p);
+    return p;
+  }
   Halide::ImageParam per_row(const char *name, Halide::Type type) {
     Halide::ImageParam p(type, 1, name);
     stage_.inputs.push_back(p);
-    if (device_) p.dim(0).set_min(0).set_stride(Halide::Expr());
+    promise_rows(p);
     last_per_row_ = p;
     return p;
   }
   // One number per class.
   Halide::ImageParam per_class(const char *name) {
     Halide::ImageParam p(acc_, 1, name);
+    p.dim(0).set_min(0);
     stage_.inputs.push_back(p);
     return p;
   }
@@ -77,6 +88,15 @@ class Builder {
     return over_classes(name, Halide::Internal::make_const(acc_, lowest), term, true);
   }
 
+  // term(c), which a sum and the output both read: kept where the classes are unrolled, else computed by each reader.
+  Term keep(const char *name, const Term &term) {
+    if (!lanes_.unrolled) return term;
+    Halide::Func f(name);
+    f(r(), c()) = term(c());
+    stage_.terms.push_back(f);
+    return [f, this](const Halide::Expr &c) { return f(r(), c); };
+  }
+
   Halide::RDom over(const Halide::Expr &count) const { return Halide::RDom(0, count, "k"); }
   Halide::Func reduce(const char *name, const Halide::RDom &k, const Halide::Expr &identity, const Halide::Expr &term,
                       bool maximum) {
@@ -88,6 +108,27 @@ class Builder {
   }
   Halide::Func sum(const char *name, const Halide::RDom &k, const Halide::Expr &term) {
     return reduce(name, k, Halide::Internal::make_zero(term.type()), term, false);
+  }
+  // Such a matrix, written by this stage: term(c, reference), reference once per row.
+  Halide::Func leave_terms(const char *name, const Halide::Expr &reference,
+                           const std::function<Halide::Expr(const Halide::Expr &c, const Halide::Expr &reference)> &term) {
+    Halide::Func base(std::string(name) + "_reference"), f(name);
+    base(r()) = reference;
+    if (stage_.layout == LOSSGEN_LAYOUT_planes) {
+      f(r(), c()) = term(c(), base(r()));
+    } else {  // whole steps, then the rest: see over_classes
+      const int step = lanes_.vector * lanes_.unroll;
+      const Halide::Expr count = stage_.class_count;
+      Halide::RDom k(0, step, 0, count / step, "k"), t(0, count % step, "t");
+      const Halide::Expr whole = k.y * step + k.x, rest = count - count % step + t.x;
+      f(c(), r()) = Halide::undef(acc_);
+      f(whole, r()) = term(whole, base(r()));
+      f(rest, r()) = term(rest, base(r()));
+    }
+    promise(f.output_buffer());
+    stage_.scratch = f;
+    stage_.scratch_values.push_back(base);
+    return f;
   }
   // A value that every logit of a row needs, computed once per row.
   Halide::Func once_per_row(const char *name, const std::vector<Halide::Expr> &values) {
@@ -102,8 +143,9 @@ class Builder {
     stage_.per_row = Halide::Func(name);
     if (values.size() == 1) stage_.per_row(r()) = values[0];
     else stage_.per_row(r()) = Halide::Tuple(values);
+    // Bounds of a Tuple's first buffer are those of all; Halide refuses them on the others.
+    promise_rows(stage_.per_row.output_buffers()[0]);
     if (!device_) return;
-    stage_.per_row.output_buffers()[0].dim(0).set_min(0);
     for (Halide::OutputImageParam &p : stage_.per_row.output_buffers()) p.dim(0).set_stride(Halide::Expr());
   }
   void logits(const char *name, const Halide::Expr &value) {
@@ -120,7 +162,7 @@ class Builder {
                                                               : std::vector<Halide::Var>{c(), r()}) =
           from_accumulator(key_, value);
     }
-    if (device_) promise(stage_.per_logit.output_buffer());
+    promise(stage_.per_logit.output_buffer());
     if (stage_.layout == LOSSGEN_LAYOUT_strided) stage_.per_logit.output_buffer().dim(0).set_stride(Halide::Expr());
   }
   const Halide::Var &r() const { return stage_.r; }
@@ -137,6 +179,19 @@ class Builder {
 
   Halide::Func over_classes(const char *name, const Halide::Expr &identity, const Term &term, bool maximum) {
     const Halide::Expr count = stage_.class_count;
+    if (lanes_.unrolled) {
+      // Four chains, each a Func of its own: in one expression Halide and LLVM line up whatever tree is written, and the
+      // latency of a chain over all classes is longer than all other work.
+      std::vector<Halide::Expr> parts;
+      for (int64_t part = 0; part < std::min<int64_t>(4, key_.classes); part++) {
+        Halide::Expr chain = term((int)part);
+        for (int64_t c = part + 4; c < key_.classes; c += 4) chain = combine(chain, term((int)c), maximum);
+        parts.push_back(once_per_row((name + std::string("_") + std::to_string(part)).c_str(), {chain})(r()));
+      }
+      Halide::Expr all = parts[0];
+      for (size_t i = 1; i < parts.size(); i++) all = Halide::strict_float(combine(all, parts[i], maximum));
+      return once_per_row(name, {maximum ? max(all, identity) : all});
+    }
     if (lanes_.block && !maximum) {
       Halide::Var q("q");
       Halide::Func block(std::string(name) + "_block"), f(name);
@@ -183,15 +238,27 @@ class Builder {
     if (key_.layout == LOSSGEN_LAYOUT_rows4) stage_.class_count = in_fours(stage_.class_count);
   }
 
-  // What the runtime guarantees about the matrices of a device kernel.
+  // What the runtime guarantees about the matrices of a kernel.
   template <class Image>
   void promise(Image p) {
     for (int i = 0; i < (three_axes_ ? 3 : 2); i++) p.dim(i).set_min(0);
     if (three_axes_) p.dim(0).set_stride(Halide::Expr());
+    if (!device_ && stage_.streamed.defined()) p.dim(stage_.layout == LOSSGEN_LAYOUT_planes ? 0 : 1).set_extent(row_count());
     if (key_.layout != LOSSGEN_LAYOUT_rows4) return;
     p.set_host_alignment(16);
     p.dim(0).set_extent(in_fours(p.dim(0).extent()));
     p.dim(1).set_stride(in_fours(p.dim(1).stride()));
+  }
+  // And about numbers per row: as many as the matrix has rows.
+  template <class Image>
+  void promise_rows(Image p) {
+    p.dim(0).set_min(0);
+    if (device_) p.dim(0).set_stride(Halide::Expr());
+    else if (stage_.streamed.defined()) p.dim(0).set_extent(row_count());
+  }
+  Halide::Expr row_count() const {
+    const Halide::Expr rows = stage_.streamed.dim(stage_.layout == LOSSGEN_LAYOUT_planes ? 0 : 1).extent();
+    return lanes_.unrolled ? rows / lanes_.vector * lanes_.vector : rows;
   }
 
   KernelKey key_;

@@ -73,6 +73,7 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   std::vector<Func> funcs;
   if (algorithm.per_row.defined()) funcs.push_back(algorithm.per_row);
   if (algorithm.per_logit.defined()) funcs.push_back(algorithm.per_logit);
+  if (algorithm.scratch.defined()) funcs.push_back(algorithm.scratch);
   Pipeline pipeline(funcs);
   check_arguments(algorithm, pipeline, kernel.key);
 

@@ -51,13 +51,19 @@ Expr is_finite_number(const Expr &x) {
   return (to_bits(x) & exponent) != exponent;
 }
 
-Expr exp_of_difference(const Expr &x, const Expr &reference) {
+Expr unless_zero(const Expr &x, const Expr &y) {
+  const Type t = x.type();
+  Expr minus_inf = Internal::UIntImm::make(format_of(t).bits, t.bits() == 64 ? 0xfff0000000000000ull : 0xff800000u);
+  return reinterpret(t, select(to_bits(x) == Internal::make_zero(format_of(t).bits), minus_inf, to_bits(y)));
+}
+
+Expr exp_of_difference(const Expr &x, const Expr &reference, bool bounded) {
   const Type t = x.type();
   const Format &f = format_of(t);
   Expr difference = strict_float(x - reference);
   // select(a < limit, limit, a) keeps a NaN where max(a, limit) may drop it; strict, or LLVM turns it into one that does.
   Expr low = strict_float(select(difference < number(t, -f.exp_limit), number(t, -f.exp_limit), difference));
-  Expr d = strict_float(select(low > number(t, f.exp_limit), number(t, f.exp_limit), low));
+  Expr d = bounded ? low : strict_float(select(low > number(t, f.exp_limit), number(t, f.exp_limit), low));
   // The bias rides on the magic number, so that the low bits are the exponent field of 2^n. Here log2(e) need not be
   // exact, and it must differ from the constant below, or LLVM shares the product and no fused multiply-subtract is left.
   Expr magic = number(t, f.magic + f.bias);

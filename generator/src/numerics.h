@@ -8,7 +8,8 @@ namespace lossgen {
 // exp(x - reference). Relative error below 2^-22 (at 80: 2^-19 without fused multiply-add), exactly 0 below e^-88 (f64:
 // e^-709), so for x = -inf, saturates at e^88 (e^709), NaN for NaN and for inf - inf. The difference is taken before the
 // scaling by log2(e), so that an offset common to x and the reference costs nothing.
-Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference);
+// bounded: the caller knows that the difference is below 60 (or NaN), which saves an instruction.
+Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, bool bounded = false);
 
 // Natural logarithm; -inf for 0, inf for inf, NaN for NaN. x >= 0, subnormals count as 0.
 Halide::Expr log_positive(const Halide::Expr &x);
@@ -18,6 +19,9 @@ Halide::Expr log1p_positive(const Halide::Expr &u);
 
 // Neither infinite nor NaN, tested on the bits: fast-math flags would fold a comparison away.
 Halide::Expr is_finite_number(const Halide::Expr &x);
+
+// y, but -inf where x is 0.
+Halide::Expr unless_zero(const Halide::Expr &x, const Halide::Expr &y);
 
 // A NaN that no fast-math flag may assume away.
 Halide::Expr not_a_number(Halide::Type t);

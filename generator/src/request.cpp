@@ -26,7 +26,10 @@ const std::vector<Op> &ops() {
       {"cross_entropy",
        {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact,
         LOSSGEN_STAGE_cross_entropy_backward, LOSSGEN_STAGE_cross_entropy_forward_general,
-        LOSSGEN_STAGE_cross_entropy_backward_general, LOSSGEN_STAGE_row_stats, LOSSGEN_STAGE_log_softmax_forward,
+        LOSSGEN_STAGE_cross_entropy_backward_general, LOSSGEN_STAGE_cross_entropy_forward_terms,
+        LOSSGEN_STAGE_cross_entropy_backward_terms, LOSSGEN_STAGE_cross_entropy_forward_unrolled,
+        LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled,
+        LOSSGEN_STAGE_row_stats, LOSSGEN_STAGE_log_softmax_forward,
         LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums,
         LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
   };
@@ -57,7 +60,15 @@ std::vector<int> select(const char *what, const std::vector<std::string> &wanted
 bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
   if (!is_device(target)) return stage < LOSSGEN_STAGE_device_rows;
   return stage != LOSSGEN_STAGE_cross_entropy_forward && stage != LOSSGEN_STAGE_cross_entropy_forward_general &&
-         stage != LOSSGEN_STAGE_cross_entropy_backward_general && stage != LOSSGEN_STAGE_row_stats;
+         stage != LOSSGEN_STAGE_cross_entropy_backward_general && stage != LOSSGEN_STAGE_row_stats && !has_terms(stage) &&
+         !is_unrolled(stage);
+}
+
+// Which class counts (0: any) a stage has kernels for.
+bool has_classes(lossgen_stage_id stage, lossgen_layout_id layout, int64_t classes) {
+  if (is_unrolled(stage)) return layout != LOSSGEN_LAYOUT_strided && classes >= 1 && classes <= LOSSGEN_MOST_UNROLLED;
+  if (has_terms(stage)) return layout != LOSSGEN_LAYOUT_strided;
+  return layout != LOSSGEN_LAYOUT_rows4 || classes % 4 == 0;
 }
 
 // The kernels' layouts on a target for the layouts of a request: see kernel_abi.h for what differs on devices.
@@ -225,7 +236,7 @@ std::vector<Kernel> expand(const Request &request) {
         if (is_device(target) && dtype == LOSSGEN_DTYPE_f64) continue;
         for (lossgen_layout_id layout : kernel_layouts(target, layouts))
           for (int64_t c : classes)
-            if (layout != LOSSGEN_LAYOUT_rows4 || c % 4 == 0) add({stage, (lossgen_dtype_id)dtype, layout, target, c});
+            if (has_classes(stage, layout, c)) add({stage, (lossgen_dtype_id)dtype, layout, target, c});
       }
     }
   }

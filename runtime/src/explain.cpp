@@ -43,6 +43,23 @@ void explain_newer(int taken, Text *text) {
   }
 }
 
+// Kernels that a loss takes instead of those of its stages: see run_loss.
+void explain_instead(const Problem &p, int dtype, int target, bool gradient, const lossgen_options &o, Text *text) {
+  const auto find = [&](int stage) { return find_kernel(stage, dtype, p.layout, p.classes, target, o.general_kernels_only); };
+  if (p.pieces > 1) {
+    text->add("  each row in %lld pieces of %lld classes\n", (long long)p.pieces, (long long)p.piece_classes);
+    return;
+  }
+  const lossgen_kernel *unrolled = find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
+                                                 : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
+  if (unrolled && !o.general_kernels_only && !(gradient && o.z_loss != 0))
+    text->add("  but for every %d rows kernel %s\n", (int)unrolled->block_granule, unrolled->name);
+  const lossgen_kernel *terms = find(LOSSGEN_STAGE_cross_entropy_forward_terms);
+  if (gradient && terms && p.classes * p.matrix[kIn0].bytes() <= kMostTermsBytes)
+    text->add("  %s exp is kept: kernel %s and its backward\n",
+              p.layout == LOSSGEN_LAYOUT_planes ? "planes:" : "in place:", terms->name);
+}
+
 lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_options *given, Text *text) {
   const OpStages *found = nullptr;
   for (const OpStages &candidate : kOps)
@@ -71,7 +88,9 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   text->add("%s: %lld rows of %lld classes, %s, layout %s\n", op, (long long)p.rows, (long long)p.classes,
             dtype_text(p.matrix[kIn0].type), kLayoutNames[p.layout]);
   const lossgen_kernel *first = nullptr;
-  const bool general = o.label_smoothing != 0;
+  const bool general = o.label_smoothing != 0, cross_entropy = strncmp(op, "cross_entropy_", 14) == 0;
+  if (cross_entropy && !general) split_long_rows(&p);
+  const int64_t classes = p.pieces > 1 ? 0 : p.classes;
   for (const int *listed = found->stages; *listed != kEnd; listed++) {
     // Label smoothing takes the general stages, which are exact from the start.
     if (general && *listed == LOSSGEN_STAGE_cross_entropy_forward_exact) continue;
@@ -79,26 +98,27 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
                               : *listed == LOSSGEN_STAGE_cross_entropy_backward ? LOSSGEN_STAGE_cross_entropy_backward_general
                                                                                 : *listed;
     const int wanted = general ? general_stage : *listed, *stage = &wanted;
-    const lossgen_kernel *k = find_kernel(*stage, dtype, p.layout, p.classes, target, o.general_kernels_only);
-    if (!k) return explain_missing(*stage, dtype, p.layout, p.classes, target, o.general_kernels_only);
+    const lossgen_kernel *k = find_kernel(*stage, dtype, p.layout, classes, target, o.general_kernels_only);
+    if (!k) return explain_missing(*stage, dtype, p.layout, classes, target, o.general_kernels_only);
     if (!first) first = k;
     const char *when = *stage == LOSSGEN_STAGE_cross_entropy_forward_exact ? " (rows whose reference overflows)" : "";
     text->add("  kernel %s, schedule %s, back end %s%s\n", k->name, k->schedule, k->backend, when);
   }
+  if (cross_entropy && !general) explain_instead(p, dtype, target, found->tensors > 1, o, text);
   if (p.rows && p.classes) {
-    cut_into_blocks(&p, *first);
+    if (p.pieces == 1) cut_into_blocks(&p, *first);
     const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();
     text->add("  %lld blocks of up to %lld rows, summed in %lld chunks, ", (long long)p.blocks, (long long)p.block_rows,
               (long long)p.chunks);
     if (o.parallel_for) text->add("on the caller's parallel_for\n");
-    else text->add("on %d threads\n", parallel_threads(&o, p.chunks, bytes));
+    else text->add("on %d threads\n", parallel_threads(&o, p.chunks * p.pieces, bytes));
   }
   text->add("  target %s%s\n", kTargetNames[first->target],
             target >= 0 ? ", forced by options.target or LOSSGEN_TARGET" : ", the newest that this machine runs");
   explain_newer(first->target, text);
   if (p.layout == LOSSGEN_LAYOUT_strided)
     text->add("  not rows or planes: neither the classes nor another axis of the logits has stride 1\n");
-  if (!first->classes)
+  if (!first->classes && p.pieces == 1)
     text->add("  no kernel for exactly %lld classes is linked; lossgen_add_library(... CLASSES %lld) makes one\n",
               (long long)p.classes, (long long)p.classes);
   return LOSSGEN_OK;

@@ -25,14 +25,27 @@ struct Buffer2 {
   lossgen_buffer buffer;
 
   // The matrix t of a block: rows [first, first + rows) of it.
-  Buffer2(const Problem &p, Matrix t, const Block &block, int64_t first, int64_t rows) : buffer{} {
+  Buffer2(const Problem &p, Matrix t, const Block &block, int64_t first, int64_t rows)
+      : Buffer2(p, t, block, first, rows, 0, p.classes) {}
+  // Of those rows the classes [from, from + classes).
+  Buffer2(const Problem &p, Matrix t, const Block &block, int64_t first, int64_t rows, int64_t from, int64_t classes)
+      : buffer{} {
     const Tensor &tensor = p.matrix[t];
-    const lossgen_dim along_classes = {0, (int32_t)p.classes, (int32_t)p.class_stride[t], 0};
+    const lossgen_dim along_classes = {0, (int32_t)classes, (int32_t)p.class_stride[t], 0};
     const lossgen_dim along_rows = {0, (int32_t)rows, (int32_t)p.inner.matrix[t], 0};
     const bool planes = p.layout == LOSSGEN_LAYOUT_planes;
     dim[0] = planes ? along_rows : along_classes;
     dim[1] = planes ? along_classes : along_rows;
-    buffer.host = (uint8_t *)tensor.data + (block.matrix[t] + first * p.inner.matrix[t]) * tensor.bytes();
+    buffer.host = (uint8_t *)tensor.data + (block.matrix[t] + first * p.inner.matrix[t] + from * p.class_stride[t]) * tensor.bytes();
+    buffer.dimensions = 2;
+    buffer.dim = dim;
+  }
+  // Dense scratch for the rows of a block: classes `pitch` apart for planes, else rows.
+  Buffer2(const Problem &p, void *scratch, int64_t rows, int64_t pitch) : buffer{} {
+    const bool planes = p.layout == LOSSGEN_LAYOUT_planes;
+    dim[0] = {0, (int32_t)(planes ? rows : p.classes), 1, 0};
+    dim[1] = {0, (int32_t)(planes ? p.classes : rows), (int32_t)pitch, 0};
+    buffer.host = (uint8_t *)scratch;
     buffer.dimensions = 2;
     buffer.dim = dim;
   }

@@ -10,8 +10,10 @@
 #include "convert.h"
 #include "error.h"
 #include "kernel_call.h"
+#include "lanes.h"
 #include "names.h"
 #include "parallel.h"
+#include "pieces.h"
 #include "registry.h"
 
 namespace lossgen {
@@ -21,6 +23,8 @@ namespace {
 struct Kernels {
   const lossgen_kernel *classes = nullptr, *forward = nullptr, *exact = nullptr, *backward = nullptr;
   const lossgen_kernel *log_probs = nullptr, *stats = nullptr;
+  const lossgen_kernel *forward_terms = nullptr, *backward_terms = nullptr;  // instead, with exp computed once
+  const lossgen_kernel *unrolled = nullptr;  // instead of forward (and backward), for whole vectors of rows
 };
 
 // What a chunk of blocks adds up to. Chunks are summed in order.
@@ -28,6 +32,13 @@ struct Sums {
   double loss, weight;
   int64_t kept, correct;
 };
+
+void *allocate(const lossgen_options &o, size_t bytes) {
+  return o.allocate ? o.allocate(o.allocator_user, bytes) : malloc(bytes);
+}
+void release(const lossgen_options &o, void *memory) {
+  o.release ? o.release(o.allocator_user, memory) : free(memory);
+}
 
 template <class S>
 class LossRun {
@@ -61,7 +72,8 @@ class LossRun {
       scale_ = mean ? upstream / (saved ? total.weight : denominator(total)) : upstream;
     }
     if (call_.want_loss || p_.classes > 0) {
-      parallel_chunks(logit_bytes(), [&](int64_t chunk) { sums_[chunk] = run_chunk(chunk); });
+      if (p_.pieces > 1) run_pieces();
+      else parallel_chunks(logit_bytes(), [&](int64_t chunk) { sums_[chunk] = run_chunk(chunk); });
       if (!call_.want_grad && check && bad_block_ != kNone) return report_bad_target();
       if (call_.want_loss) total = add_up();
     }
@@ -86,6 +98,8 @@ class LossRun {
     int32_t cls[kMaxBlockRows];
     S w[kMaxBlockRows], own[kMaxBlockRows], a[kMaxBlockRows], b[kMaxBlockRows], nll[kMaxBlockRows],
         lse[kMaxBlockRows], ref[kMaxBlockRows], sum[kMaxBlockRows], dot[kMaxBlockRows];
+    S *terms = nullptr;    // exp of the block's logits, where the kernels keep it
+    bool has_terms = false;  // of every row of the block at hand
   };
 
   template <class Body>
@@ -133,9 +147,7 @@ class LossRun {
     const Buffer1 in(data, b.rows), out(cls, b.rows);
     call(k_.classes, lossgen_args_target_classes{&in, &call_.ignore_index, &has_ignore, &classes, &out});
     if (call_.options.bounds != LOSSGEN_BOUNDS_DEFAULT) return true;
-    int32_t lowest = 0;
-    for (int64_t i = 0; i < b.rows; i++) lowest = std::min(lowest, cls[i]);
-    if (lowest >= -1) return true;
+    if (lowest(cls, b.rows) >= -1) return true;
     int64_t seen = bad_block_.load(std::memory_order_relaxed);
     while (index < seen && !bad_block_.compare_exchange_weak(seen, index, std::memory_order_relaxed)) {
     }
@@ -154,15 +166,9 @@ class LossRun {
   }
 
   void count(const Block &b, const int32_t *cls, const S *w, Sums *sums) const {
-    int64_t kept = 0;
-    for (int64_t i = 0; i < b.rows; i++) kept += cls[i] >= 0;
-    double weight = (double)kept;
-    if (weighted_) {
-      weight = 0;
-      for (int64_t i = 0; i < b.rows; i++) weight += w[i];
-    }
+    const int64_t kept = count_kept(cls, b.rows);
     sums->kept += kept;
-    sums->weight += weight;
+    sums->weight += weighted_ ? sum(w, b.rows) : (double)kept;
   }
 
   Sums count_targets(int64_t chunk) {
@@ -180,32 +186,145 @@ class LossRun {
   Sums run_chunk(int64_t chunk) {
     Scratch s;
     Sums sums{};
-    if (uniform_) std::fill(s.a, s.a + p_.block_rows, (S)scale_);
+    void *memory = k_.forward_terms ? allocate(call_.options, terms_bytes() + kLine) : nullptr;  // without it: a second exp
+    s.terms = memory ? (S *)(((uintptr_t)memory + kLine - 1) / kLine * kLine) : nullptr;
     for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
       const Block b = block_at(p_, i);
-      if (!load_classes(b, i, s.cls) && !call_.want_grad) break;
-      if (p_.classes == 0) {
-        std::fill(s.nll, s.nll + b.rows, (S)0);
-        std::fill(s.lse, s.lse + b.rows, (S)-INFINITY);
-      } else if (call_.want_loss || !call_.from_log_probs) {
-        forward(b, &s);
-      }
-      if (weighted_ || smoothing_ != 0) load_weights(b, &s);
-      if (p_.classes > 0) extras(b, &s, &sums);
-      if (call_.want_loss) finish_loss(b, &s, &sums);
-      if (call_.want_grad && p_.classes > 0) backward(b, &s);
+      const int64_t whole = k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0;
+      bool good = true;
+      if (whole > 0) good = run_unrolled(part_of(p_, b, 0, whole), i, &s, &sums);
+      if (good && whole < b.rows) good = run_block(part_of(p_, b, whole, b.rows - whole), i, &s, &sums);
+      if (!good) break;
     }
+    if (memory) release(call_.options, memory);
     return sums;
   }
 
-  void forward(const Block &b, Scratch *s) const {
-    if (call_.lse_is_input) {
-      const Tensor &lse = p_.row[kLse];
-      load_rows(s->ref, lse.data + b.row[kLse] * lse.bytes(), lse.type, p_.inner.row[kLse], b.rows);
-      std::copy(s->ref, s->ref + b.rows, s->lse);
-      std::fill(s->sum, s->sum + b.rows, (S)1);
-      return;
+  // Of a block's terms, which begin at a cache line, as its rows do.
+  static constexpr uintptr_t kLine = 64;
+  int64_t terms_pitch() const {
+    const int64_t line = kLine / sizeof(S);
+    return ((p_.layout == LOSSGEN_LAYOUT_planes ? p_.block_rows : p_.classes) + line - 1) / line * line;
+  }
+  size_t terms_bytes() const {
+    return (size_t)(terms_pitch() * (p_.layout == LOSSGEN_LAYOUT_planes ? p_.classes : p_.block_rows)) * sizeof(S);
+  }
+
+  // False if a bad target ends the call.
+  bool run_block(const Block &b, int64_t index, Scratch *s, Sums *sums) {
+    if (!load_classes(b, index, s->cls) && !call_.want_grad) return false;
+    if (p_.classes == 0) {
+      std::fill(s->nll, s->nll + b.rows, (S)0);
+      std::fill(s->lse, s->lse + b.rows, (S)-INFINITY);
+    } else if (call_.want_loss || !call_.from_log_probs) {
+      forward(b, s);
     }
+    if (weighted_ || smoothing_ != 0) load_weights(b, s);
+    if (p_.classes > 0) extras(b, s, sums);
+    if (call_.want_loss) finish_loss(b, s, sums);
+    if (call_.want_grad && p_.classes > 0) backward(b, s);
+    return true;
+  }
+
+  // The same where one kernel reads each logit once and, if there is a gradient, writes it.
+  bool run_unrolled(const Block &b, int64_t index, Scratch *s, Sums *sums) {
+    if (!load_classes(b, index, s->cls) && !call_.want_grad) return false;
+    if (weighted_) load_weights(b, s);
+    extras(b, s, sums);
+    const Buffer2 in(p_, kIn0, b, 0, b.rows);
+    const Buffer1 cls(s->cls, b.rows), nll(s->nll, b.rows), lse(s->lse, b.rows);
+    if (call_.want_grad) {
+      gradient_scales(b, s);
+      const Buffer2 out(p_, kOut, b, 0, b.rows);
+      const Buffer1 a(s->a, b.rows);
+      call(k_.unrolled, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &a, &nll, &lse, &out});
+    } else {
+      call(k_.unrolled, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
+    }
+    if (call_.want_loss) finish_loss(b, s, sums);
+    return true;
+  }
+
+  // Rows split into pieces (split_long_rows): the forward kernel on each piece, the rows' numbers merged in the order of
+  // the pieces, then the gradient piece by piece.
+  void run_pieces() {
+    Piece<S> pieces[kMaxPieces];
+    Scratch rows;  // one row a block
+    const int64_t count = p_.rows * p_.pieces;
+    std::fill(sums_, sums_ + p_.rows, Sums{});
+    for (int64_t r = 0; r < p_.rows; r++)
+      if (!load_classes(block_at(p_, r), r, rows.cls + r) && !call_.want_grad) return;
+    const auto range = [&](int64_t i) {
+      const int64_t from = i % p_.pieces * p_.piece_classes;
+      return PieceRange{block_at(p_, i / p_.pieces), from, std::min(p_.piece_classes, p_.classes - from)};
+    };
+    const bool forward = !call_.lse_is_input;
+    if (forward)
+      parallel_for(&call_.options, count, logit_bytes(),
+                   [&](int64_t i) { pieces[i] = forward_piece(range(i), rows.cls[i / p_.pieces]); });
+    for (int64_t r = 0; r < p_.rows; r++) {
+      const Block b = block_at(p_, r);
+      Scratch one;
+      std::fill(one.cls, one.cls + kMaxBlockRows, rows.cls[r]);
+      if (forward) merge_pieces(b, pieces + r * p_.pieces, &one);
+      else saved_lse(b, &one);
+      if (weighted_) load_weights(b, &one);
+      if (call_.want_loss) finish_loss(b, &one, &sums_[r]);
+      if (!call_.want_grad) continue;
+      rows.b[r] = *gradient_scales(b, &one);
+      rows.a[r] = one.a[0], rows.ref[r] = one.ref[0], rows.sum[r] = one.sum[0];
+    }
+    if (call_.want_grad)
+      parallel_for(&call_.options, count, logit_bytes(), [&](int64_t i) { backward_piece(range(i), rows, i / p_.pieces); });
+  }
+
+  // The row's class as a piece knows it: `elsewhere` in pieces that do not hold it.
+  static int32_t class_in(const PieceRange &piece, int32_t cls, int32_t elsewhere) {
+    return cls < 0 ? -1 : cls >= piece.from && cls < piece.from + piece.classes ? (int32_t)(cls - piece.from) : elsewhere;
+  }
+
+  Piece<S> forward_piece(const PieceRange &piece, int32_t row_class) const {
+    const int32_t y = class_in(piece, row_class, -1);
+    Piece<S> out;
+    S lse;
+    const Buffer2 in(p_, kIn0, piece.block, 0, 1, piece.from, piece.classes);
+    const Buffer1 cls(&y, 1), nll(&out.nll, 1), e(&lse, 1), ref(&out.ref, 1), sum(&out.sum, 1);
+    call(k_.forward, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &e, &ref, &sum});
+    if (!(out.sum <= (S)LOSSGEN_SUM_LIMIT))
+      call(k_.exact, lossgen_args_cross_entropy_forward_exact{&in, &cls, &nll, &e, &ref, &sum});
+    return out;
+  }
+
+  void merge_pieces(const Block &b, const Piece<S> *pieces, Scratch *one) const {
+    const int32_t y = one->cls[0];
+    S x_y = 0;
+    const Tensor &logits = p_.matrix[kIn0];
+    if (y >= 0)
+      load_rows(&x_y, logits.data + (b.matrix[kIn0] + y * p_.class_stride[kIn0]) * logits.bytes(), logits.type, 1, 1);
+    const MergedRow row = merge(pieces, p_.pieces, y < 0 ? -1 : y / p_.piece_classes, x_y);
+    one->nll[0] = (S)row.nll;
+    one->lse[0] = (S)row.lse;
+    one->ref[0] = (S)row.ref;
+    one->sum[0] = (S)row.sum;
+  }
+
+  void backward_piece(const PieceRange &piece, const Scratch &rows, int64_t r) const {
+    const int32_t y = class_in(piece, rows.cls[r], INT32_MAX);
+    const Buffer2 in(p_, kIn0, piece.block, 0, 1, piece.from, piece.classes);
+    const Buffer2 out(p_, kOut, piece.block, 0, 1, piece.from, piece.classes);
+    const Buffer1 cls(&y, 1), a(rows.a + r, 1), d(rows.b + r, 1), ref(rows.ref + r, 1), sum(rows.sum + r, 1);
+    call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &d, &ref, &sum, &out});
+  }
+
+  void saved_lse(const Block &b, Scratch *s) const {
+    const Tensor &lse = p_.row[kLse];
+    load_rows(s->ref, lse.data + b.row[kLse] * lse.bytes(), lse.type, p_.inner.row[kLse], b.rows);
+    std::copy(s->ref, s->ref + b.rows, s->lse);
+    std::fill(s->sum, s->sum + b.rows, (S)1);
+  }
+
+  void forward(const Block &b, Scratch *s) const {
+    if (call_.lse_is_input) return saved_lse(b, s);
     const Buffer2 in(p_, kIn0, b, 0, b.rows);
     const Buffer1 cls(s->cls, b.rows), nll(s->nll, b.rows);
     if (call_.from_log_probs) {
@@ -218,7 +337,13 @@ class LossRun {
       call(k_.forward, lossgen_args_cross_entropy_forward_general{&in, &cls, &weight, &nll, &lse, &ref, &sum, &dot});
       return;
     }
-    call(k_.forward, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &lse, &ref, &sum});
+    s->has_terms = s->terms;
+    if (s->terms) {
+      const Buffer2 terms(p_, s->terms, b.rows, terms_pitch());
+      call(k_.forward_terms, lossgen_args_cross_entropy_forward_terms{&in, &cls, &nll, &lse, &ref, &sum, &terms});
+    } else {
+      call(k_.forward, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &lse, &ref, &sum});
+    }
     // Rows whose cheap reference did not hold (overflow, infinities, NaN) are done again, neighbours together.
     for (int64_t i = 0; i < b.rows; i++) {
       if (s->sum[i] <= (S)LOSSGEN_SUM_LIMIT) continue;
@@ -227,6 +352,7 @@ class LossRun {
       const Buffer2 again(p_, kIn0, b, i, n);
       const Buffer1 c(s->cls + i, n), l(s->nll + i, n), e(s->lse + i, n), r(s->ref + i, n), m(s->sum + i, n);
       call(k_.exact, lossgen_args_cross_entropy_forward_exact{&again, &c, &l, &e, &r, &m});
+      s->has_terms = false;  // their terms mean nothing
       i += n;
     }
   }
@@ -276,18 +402,14 @@ class LossRun {
       store_rows(loss.data + b.row[kLoss] * loss.bytes(), loss.type, p_.inner.row[kLoss], s->nll, b.rows);
       return;
     }
-    // Four sums side by side: a fixed order that does not wait for one addition after the other.
-    double part[4] = {0, 0, 0, 0};
-    int64_t i = 0;
-    for (; i + 4 <= b.rows; i += 4)
-      for (int j = 0; j < 4; j++) part[j] += s->nll[i + j];
-    for (; i < b.rows; i++) part[0] += s->nll[i];
-    sums->loss += (part[0] + part[1]) + (part[2] + part[3]);
+    sums->loss += sum(s->nll, b.rows);
   }
 
-  void backward(const Block &b, Scratch *s) const {
+  // a, b and d of lossgen.h's gradient; returns where d stands.
+  S *gradient_scales(const Block &b, Scratch *s) const {
     S *d = s->nll;  // no longer needed
     if (uniform_) {
+      std::fill(s->a, s->a + b.rows, (S)scale_);
       d = s->a;
     } else {
       const Tensor &g = p_.row[kGradLoss];
@@ -307,6 +429,11 @@ class LossRun {
         if (z != 0) s->a[i] += (S)(gw * z * s->lse[i]);
       }
     }
+    return d;
+  }
+
+  void backward(const Block &b, Scratch *s) const {
+    S *d = gradient_scales(b, s);
     const Buffer2 out(p_, kOut, b, 0, b.rows);
     const Buffer1 cls(s->cls, b.rows), d_rows(d, b.rows);
     if (call_.from_log_probs) {
@@ -318,6 +445,11 @@ class LossRun {
     if (smoothing_ != 0) {
       const Buffer1 weight(weight_, p_.classes), smooth(s->b, b.rows);
       call(k_.backward, lossgen_args_cross_entropy_backward_general{&in, &cls, &weight, &a, &smooth, &d_rows, &ref, &sum, &out});
+      return;
+    }
+    if (s->has_terms) {
+      const Buffer2 terms(p_, s->terms, b.rows, terms_pitch());
+      call(k_.backward_terms, lossgen_args_cross_entropy_backward_terms{&terms, &cls, &a, &d_rows, &sum, &out});
       return;
     }
     call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &d_rows, &ref, &sum, &out});
@@ -363,8 +495,9 @@ class LossRun {
 
 lossgen_status find(const LossCall &call, lossgen_stage_id stage, int dtype, int layout, const lossgen_kernel **kernel) {
   const bool general = call.options.general_kernels_only;
-  *kernel = find_kernel(stage, dtype, layout, call.problem.classes, call.forced_target, general);
-  return *kernel ? LOSSGEN_OK : explain_missing(stage, dtype, layout, call.problem.classes, call.forced_target, general);
+  const int64_t classes = call.problem.pieces > 1 ? 0 : call.problem.classes;  // a piece is any number of classes
+  *kernel = find_kernel(stage, dtype, layout, classes, call.forced_target, general);
+  return *kernel ? LOSSGEN_OK : explain_missing(stage, dtype, layout, classes, call.forced_target, general);
 }
 
 // Class weights as one dense array of S: the tensor itself where it already is one. Label smoothing wants ones where
@@ -382,7 +515,7 @@ lossgen_status dense_weights(const LossCall &call, S **owned, const S **weights)
   }
   const size_t bytes = (size_t)classes * sizeof(S);
   const lossgen_options &o = call.options;
-  *owned = (S *)(o.allocate ? o.allocate(o.allocator_user, bytes) : malloc(bytes));
+  *owned = (S *)allocate(o, bytes);
   if (!*owned) return fail(LOSSGEN_OUT_OF_MEMORY, "no memory for %zu bytes of class weights", bytes);
   if (w.defined()) load_rows(*owned, w.data, w.type, w.stride[0], classes);
   else std::fill(*owned, *owned + classes, (S)1);
@@ -397,7 +530,7 @@ lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
   lossgen_status status = dense_weights(call, &owned, &weights);
   if (status != LOSSGEN_OK) return status;
   status = LossRun<S>(call, kernels, weights).run();
-  if (owned) call.options.release ? call.options.release(call.options.allocator_user, owned) : free(owned);
+  if (owned) release(call.options, owned);
   return status;
 }
 
@@ -412,6 +545,7 @@ lossgen_status run_loss(LossCall *call) {
   const bool stats = p.row[kArgmax].defined() || p.row[kEntropy].defined() || call->correct.defined();
   if (p.classes == 0 && p.rows > 0 && (p.row[kArgmax].defined() || p.row[kEntropy].defined()))
     return fail(LOSSGEN_BAD_ARGUMENT, "extras.argmax and extras.entropy need at least one class");
+  if (!nll && !general && !stats && !p.matrix[kLogProbs].defined()) split_long_rows(&p);
   Kernels k;
   const struct {
     bool wanted;
@@ -432,8 +566,26 @@ lossgen_status run_loss(LossCall *call) {
   for (const auto &w : wanted)
     if (status == LOSSGEN_OK && w.wanted) status = find(*call, w.stage, dtype, p.layout, w.kernel);
   if (status != LOSSGEN_OK) return status;
+  // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way.
+  const bool in_place = p.matrix[kOut].data == p.matrix[kIn0].data;
+  const bool terms = !nll && !general && call->want_grad && p.pieces == 1 && !call->lse_is_input &&
+                     (in_place || p.layout == LOSSGEN_LAYOUT_planes) &&
+                     p.classes * p.matrix[kIn0].bytes() <= kMostTermsBytes;
+  if (terms) {
+    k.forward_terms = find_kernel(LOSSGEN_STAGE_cross_entropy_forward_terms, dtype, p.layout, p.classes, call->forced_target,
+                                  call->options.general_kernels_only);
+    k.backward_terms = find_kernel(LOSSGEN_STAGE_cross_entropy_backward_terms, dtype, p.layout, p.classes,
+                                   call->forced_target, call->options.general_kernels_only);
+    if (!k.forward_terms || !k.backward_terms) k.forward_terms = nullptr;
+  }
+  // z-loss scales a row's softmax by its lse, which the unrolled kernel knows too late; it has no use for a saved lse.
+  if (!nll && !general && p.pieces == 1 && !call->options.general_kernels_only &&
+      !(call->want_grad && (call->options.z_loss != 0 || call->lse_is_input)))
+    k.unrolled = find_kernel(call->want_grad ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
+                                             : LOSSGEN_STAGE_cross_entropy_forward_unrolled,
+                             dtype, p.layout, p.classes, call->forced_target, false);
   // One cut for both passes: a block's logits are still in cache when its gradient is made.
-  cut_into_blocks(&p, *(k.forward ? k.forward : k.backward));
+  if (p.pieces == 1) cut_into_blocks(&p, *(k.forward ? k.forward : k.backward));
   const bool wide = p.matrix[kIn0].type.bits == 64;
   return wide ? run_typed<double>(*call, k) : run_typed<float>(*call, k);
 }

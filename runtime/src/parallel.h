@@ -12,7 +12,7 @@ namespace lossgen {
 
 // Calls with less memory traffic than this run on the caller's thread. A parked worker needs 5 to 50 us to wake, in
 // which one core streams 50 to 500 KiB: below that the caller would be done before help arrives.
-constexpr int64_t kParallelBytes = 512 * 1024;
+constexpr int64_t kParallelBytes = 384 * 1024;
 
 // Runs task(context, i) for every i in [0, count) and returns when all are done. Who runs what is not defined: a task
 // must depend on nothing but i. Tasks see the caller's rounding mode and denormal handling on every thread; they must

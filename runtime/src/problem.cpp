@@ -109,6 +109,19 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel) {
   p.chunks = std::min(p.blocks, kMaxChunks);
 }
 
+void split_long_rows(Problem *problem) {
+  Problem &p = *problem;
+  // A piece is worth waking a thread for, half an L1 cache of f32.
+  constexpr int64_t kPiece = 8192;
+  if (p.rows == 0 || p.rows > kMaxSplitRows || p.classes < 2 * kPiece) return;
+  const int64_t most = kMaxPieces / p.rows;
+  p.piece_classes = std::max(kPiece, ((p.classes + most - 1) / most + 1023) / 1024 * 1024);
+  p.pieces = (p.classes + p.piece_classes - 1) / p.piece_classes;
+  p.block_rows = 1;
+  p.blocks_per_outer = p.inner.extent;
+  p.blocks = p.chunks = p.rows;
+}
+
 Block block_at(const Problem &p, int64_t index) {
   Block b{};
   int64_t outer = index / p.blocks_per_outer;
@@ -123,6 +136,15 @@ Block block_at(const Problem &p, int64_t index) {
     for (int t = 0; t < kRowTensors; t++) b.row[t] += at * p.outer[i].row[t];
   }
   return b;
+}
+
+Block part_of(const Problem &p, const Block &block, int64_t first, int64_t rows) {
+  Block part = block;
+  part.first_row += first;
+  part.rows = rows;
+  for (int t = 0; t < kMatrices; t++) part.matrix[t] += first * p.inner.matrix[t];
+  for (int t = 0; t < kRowTensors; t++) part.row[t] += first * p.inner.row[t];
+  return part;
 }
 
 }  // namespace lossgen

@@ -35,6 +35,8 @@ struct Problem {
 
   // Set by cut_into_blocks.
   int64_t block_rows = 0, blocks_per_outer = 0, blocks = 0, chunks = 0;
+  // Set by split_long_rows: each row in so many pieces of piece_classes classes (the last one may be shorter).
+  int64_t pieces = 1, piece_classes = 0;
 };
 
 // From options and the logits' rank: the class axis.
@@ -49,11 +51,22 @@ lossgen_status canonicalize(Problem *problem);
 constexpr int64_t kMaxChunks = 1024;
 void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel);
 
+// Few long rows: pieces of a row are tasks of their own, so that one row keeps many threads busy. Blocks then are single
+// rows. Depends on the shape alone, as the blocks do.
+constexpr int64_t kMaxSplitRows = 16, kMaxPieces = 1024;  // pieces: of all rows together
+void split_long_rows(Problem *problem);
+
+// A gradient keeps exp of a block's logits in scratch where a row's logits take at most this: they and their terms should
+// stay in an L2 cache.
+constexpr int64_t kMostTermsBytes = 640 << 10;
+
 struct Block {
   int64_t first_row, rows;  // along inner
   int64_t matrix[kMatrices], row[kRowTensors];  // element offsets
 };
 Block block_at(const Problem &problem, int64_t index);
+// Its rows [first, first + rows).
+Block part_of(const Problem &problem, const Block &block, int64_t first, int64_t rows);
 
 // First block of a chunk; chunk == chunks gives the end.
 inline int64_t chunk_begin(const Problem &p, int64_t chunk) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lossgen_classes_kernels.h"
 #include "lossgen_kernels.h"
 
 struct KernelArgument {
@@ -30,7 +31,7 @@ inline const std::vector<KernelArgument> &arguments_of(int stage) {
   return lists[stage];
 }
 
-// The CPU kernels of the table that this machine can run.
+// The CPU kernels of the tables that this machine can run.
 inline std::vector<const lossgen_kernel *> usable_kernels() {
   std::vector<std::string> names;
   lossgen_list_kernels(
@@ -41,9 +42,11 @@ inline std::vector<const lossgen_kernel *> usable_kernels() {
       },
       &names);
   std::vector<const lossgen_kernel *> kernels;
-  for (uint32_t i = 0; i < lossgen_kernels.count; ++i) {
-    for (const std::string &name : names) {
-      if (name == lossgen_kernels.kernels[i].name) kernels.push_back(&lossgen_kernels.kernels[i]);
+  for (const lossgen_kernel_table *table : {&lossgen_kernels, &lossgen_classes_kernels}) {
+    for (uint32_t i = 0; i < table->count; ++i) {
+      for (const std::string &name : names) {
+        if (name == table->kernels[i].name) kernels.push_back(&table->kernels[i]);
+      }
     }
   }
   return kernels;
@@ -75,7 +78,12 @@ class KernelCall {
       else if (kernel.layout == LOSSGEN_LAYOUT_planes) dim = {{0, rows, 1, 0}, {0, classes, rows, 0}};
       else dim = {{0, classes, 2 * rows + 1, 0}, {0, rows, 2, 0}};
       size_t elements = 1;
-      for (const lossgen_dim &d : dim) elements += static_cast<size_t>(d.extent - 1) * static_cast<size_t>(d.stride);
+      if (is_scratch(a)) {
+        dim[1].stride = (dim[0].extent + 15) / 16 * 16;
+        elements = static_cast<size_t>(dim[1].stride) * static_cast<size_t>(dim[1].extent);
+      } else {
+        for (const lossgen_dim &d : dim) elements += static_cast<size_t>(d.extent - 1) * static_cast<size_t>(d.stride);
+      }
       const size_t size = element_size(a);
       bytes_[i] = elements * size;
       buffers_[i].host = static_cast<uint8_t *>(place(i, elements, size));
@@ -111,6 +119,9 @@ class KernelCall {
     if (!strcmp(a.type, "acc")) return kernel_.dtype == LOSSGEN_DTYPE_f64 ? 8 : 4;
     return sizes[kernel_.dtype];  // logit, target
   }
+
+  // The caller's scratch begins at a cache line, and so do its rows.
+  static bool is_scratch(const KernelArgument &a) { return !strcmp(a.name, "terms"); }
 
   static int64_t scalar(const KernelArgument &a, int32_t classes) {
     if (!strcmp(a.name, "classes")) return classes;

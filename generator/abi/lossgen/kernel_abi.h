@@ -88,6 +88,40 @@
   A(in, sum, 1, acc)                           \
   A(out, grad_logits, 2, logit)
 
+/* As cross_entropy_forward and _backward, with exp computed once: terms[c, r] = exp(logits - ref), in the caller's scratch,
+ * which begins at a multiple of 64 bytes (Halide takes what a kernel both writes and reads for its own, aligned memory).
+ * Where sum asks for the exact stage the row's terms mean nothing. */
+#define LOSSGEN_ARGS_cross_entropy_forward_terms(A) \
+  A(in, logits, 2, logit)                           \
+  A(in, cls, 1, i32)                                \
+  A(out, nll, 1, acc)                               \
+  A(out, lse, 1, acc)                               \
+  A(out, ref, 1, acc)                               \
+  A(out, sum, 1, acc)                               \
+  A(out, terms, 2, acc)
+#define LOSSGEN_ARGS_cross_entropy_backward_terms(A) \
+  A(in, terms, 2, acc)                               \
+  A(in, cls, 1, i32)                                 \
+  A(in, a, 1, acc)                                   \
+  A(in, d, 1, acc)                                   \
+  A(in, sum, 1, acc)                                 \
+  A(out, grad_logits, 2, logit)
+
+/* For a few classes, known at compile time (rows, planes): all terms of a vector of rows stay in registers, so both stages in
+ * one, exact, with d = a. Takes whole vectors of rows: multiples of block_granule. */
+#define LOSSGEN_ARGS_cross_entropy_forward_unrolled(A) \
+  A(in, logits, 2, logit)                              \
+  A(in, cls, 1, i32)                                   \
+  A(out, nll, 1, acc)                                  \
+  A(out, lse, 1, acc)
+#define LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A) \
+  A(in, logits, 2, logit)                                       \
+  A(in, cls, 1, i32)                                            \
+  A(in, a, 1, acc)                                              \
+  A(out, nll, 1, acc)                                           \
+  A(out, lse, 1, acc)                                           \
+  A(out, grad_logits, 2, logit)
+
 /* Label smoothing: reference as in the exact stage; dot = sum over c of weight[c] * (logits[c] - ref) */
 #define LOSSGEN_ARGS_cross_entropy_forward_general(A) \
   A(in, logits, 2, logit)                             \
@@ -176,11 +210,18 @@ enum lossgen_divide_by {
   S(cross_entropy_backward)        \
   S(cross_entropy_forward_general) \
   S(cross_entropy_backward_general) \
+  S(cross_entropy_forward_terms)   \
+  S(cross_entropy_backward_terms)  \
+  S(cross_entropy_forward_unrolled) \
+  S(cross_entropy_forward_backward_unrolled) \
   S(row_stats)                     \
   S(device_rows)                   \
   S(device_sums)                   \
   S(device_total)                  \
   S(device_scales)
+
+/* Up to so many classes, known at compile time, have the stages named unrolled. */
+#define LOSSGEN_MOST_UNROLLED 32
 
 /* Above this, sum's reciprocal times a gradient could leave the normal range. */
 #define LOSSGEN_SUM_LIMIT 0x1p60
