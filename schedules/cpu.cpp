@@ -13,7 +13,7 @@ void keep_on_stack(Func &f, LoopLevel level) { f.compute_at(level).store_in(Memo
 void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, LoopLevel level) {
   Var l("l"), group("group");
   Func f = reduction.func, whole = reduction.whole, lanes = reduction.lanes;
-  const RVar j = f.rvars(0)[0], k = whole.rvars(0)[0], t = lanes.rvars(0)[0];
+  const RVar j = f.rvars(0)[0], t = lanes.rvars(0)[0];
   keep_on_stack(f, level);
   f.update().reorder(j, s.r).atomic().vectorize(j);
   keep_on_stack(lanes, LoopLevel(f, s.r));
@@ -22,10 +22,24 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   lanes.update().reorder(lane, t).vectorize(lane);
   keep_on_stack(whole, LoopLevel(f, s.r));
   whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
-  whole.update().split(lane, group, l, p.vector).reorder(l, group, k).vectorize(l).unroll(group);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
-  if (p.prefetch && s.streamed.defined() && !s.scratch.defined())
-    whole.update().prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  const bool prefetch = p.prefetch && s.streamed.defined() && !s.scratch.defined();
+  auto walk = [&](Func &sum, int update, bool streams) {
+    const RVar k = sum.rvars(update)[0];
+    sum.update(update).split(lane, group, l, p.vector).reorder(l, group, k).vectorize(l).unroll(group);
+    if (streams && prefetch)
+      sum.update(update).prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  };
+  if (!reduction.block.defined()) {
+    walk(whole, 0, true);
+    return;
+  }
+  Func block = reduction.block;
+  keep_on_stack(block, LoopLevel(whole, whole.rvars(0)[0]));
+  block.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
+  walk(block, 0, true);
+  walk(whole, 0, false);
+  walk(whole, 1, true);
 }
 
 // What a stage leaves per logit, as the sums: whole steps with a prefetch for each vector, then the rest.

@@ -35,8 +35,8 @@ inline bool is_unrolled(lossgen_stage_id stage) {
 }
 
 // How a sum over the classes is cut for vectors that run along them: it belongs to the algorithm, because it decides
-// the order of the additions. vector, unroll: lanes along the classes (rows). block: sums of so many classes, summed
-// again, so that the rounding error grows with the block and the number of blocks, not with their product (planes).
+// the order of the additions. vector, unroll: lanes along the classes (rows). block: sums of so many classes
+// (rows: steps of all lanes), summed again, so that the rounding error grows with the block and the number of blocks, not with their product (planes).
 // unrolled: a class count known at compile time, written out as one expression; vectors run along the rows, whole ones,
 // and a row's terms stay in registers. None of them: one sum from the first class to the last, or what a schedule makes of it.
 struct Lanes {

@@ -192,15 +192,17 @@ class Builder {
       for (size_t i = 1; i < parts.size(); i++) all = Halide::strict_float(combine(all, parts[i], maximum));
       return once_per_row(name, {maximum ? max(all, identity) : all});
     }
-    if (lanes_.block && !maximum) {
+    if (lanes_.block && !lanes_.vector && !maximum) {
       Halide::Var q("q");
       Halide::Func block(std::string(name) + "_block"), f(name);
-      Halide::RDom k(0, lanes_.block, "k"), blocks(0, count / lanes_.block, "q"), t(0, count % lanes_.block, "t");
+      // About the root of the count, times a few: neither a block's terms nor the blocks are many.
+      const Halide::Expr size = select(count <= 1 << 10, lanes_.block, count <= 1 << 14, 4 * lanes_.block, 16 * lanes_.block);
+      Halide::RDom k(0, size, "k"), blocks(0, count / size, "q"), t(0, count % size, "t");
       block(r(), q) = identity;
-      block(r(), q) += term(q * lanes_.block + k.x);
+      block(r(), q) += term(q * size + k.x);
       f(r()) = identity;
       f(r()) += block(r(), blocks.x);
-      f(r()) += term(count - count % lanes_.block + t.x);
+      f(r()) += term(count - count % size + t.x);
       stage_.reductions.push_back({f, blocks, {}, {}, block});
       return f;
     }
@@ -214,9 +216,21 @@ class Builder {
     const int vector = lanes_.vector, step = vector * lanes_.unroll;
     Halide::Var l("l");
     Halide::Func whole(std::string(name) + "_whole"), lanes(std::string(name) + "_lanes"), f(name);
-    Halide::RDom k(0, count / step, "k");
     whole(l, r()) = identity;
-    whole(l, r()) = combine(whole(l, r()), term(k.x * step + l), maximum);
+    Halide::RDom k(0, count / step, "k");
+    Halide::Func block;
+    if (lanes_.block && !maximum) {
+      Halide::Var q("q");
+      block = Halide::Func(std::string(name) + "_block");
+      Halide::RDom b(0, lanes_.block, "b"), blocks(0, count / (step * lanes_.block), "q");
+      block(l, r(), q) = identity;
+      block(l, r(), q) += term((q * lanes_.block + b.x) * step + l);
+      whole(l, r()) += block(l, r(), blocks.x);
+      k = Halide::RDom(0, count / step % lanes_.block, "k");
+      whole(l, r()) += term((count / (step * lanes_.block) * lanes_.block + k.x) * step + l);
+    } else {
+      whole(l, r()) = combine(whole(l, r()), term(k.x * step + l), maximum);
+    }
     Halide::Expr folded = whole(l, r());
     for (int u = 1; u < lanes_.unroll; u++) folded = combine(folded, whole(l + u * vector, r()), maximum);
     lanes(l, r()) = folded;
@@ -228,7 +242,7 @@ class Builder {
     Halide::RDom j(0, vector, "j");
     f(r()) = identity;
     f(r()) = combine(f(r()), lanes(j, r()), maximum);
-    stage_.reductions.push_back({f, k, whole, lanes, {}});
+    stage_.reductions.push_back({f, k, whole, lanes, block});
     return f;
   }
 
