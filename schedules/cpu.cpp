@@ -20,6 +20,7 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   const Var lane = lanes.args()[0];
   lanes.bound_extent(lane, p.vector).vectorize(lane);
   lanes.update().reorder(lane, t).vectorize(lane);
+  if (lanes.num_update_definitions() > 1) lanes.update(1).reorder(lane, lanes.rvars(1)[0]).vectorize(lane);
   keep_on_stack(whole, LoopLevel(f, s.r));
   whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.

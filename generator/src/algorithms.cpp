@@ -95,10 +95,8 @@ Algorithm cross_entropy_forward(Builder &b) {
     terms = b.leave_terms("terms", b.at(logits, class_of(b, cls)), [&](const Expr &c, const Expr &reference) {
       return exp_of_difference(b.at(logits, c), reference);
     });
-  // == through xor: Halide splits the loop over the classes at a comparison that it can solve, half of it then slow.
-  Func others = b.sum_of_classes("others", [&](const Expr &c) {
-    Expr term = keeps ? Expr(terms(b.stage().at(c, b.r()))) : exp_of_difference(b.at(logits, c), ref(b.r()), exact);
-    return select((c ^ y(b.r())) == 0, zero, term);
+  Func others = b.sum_of_others("others", y(b.r()), [&](const Expr &c) {
+    return keeps ? Expr(terms(b.stage().at(c, b.r()))) : exp_of_difference(b.at(logits, c), ref(b.r()), exact);
   });
   const Row row = row_of(others(b.r()), ref(b.r()), picked(b.r()), exact);
   std::vector<Expr> values = {select(cls(b.r()) < 0, zero, row.nll), row.lse, ref(b.r()), row.sum};

@@ -1,6 +1,6 @@
 """loop.py LOSSGEN KERNEL: the hot loop of a kernel's assembly, of the innermost ones that with the most packed arithmetic.
 
-LLVM's comments mark loop headers; a loop ends with the last branch back to its header.
+LLVM's comments mark loop headers and the blocks that belong to them.
 """
 
 import re
@@ -11,16 +11,18 @@ PACKED = re.compile(r"^\s+(v?(mul|add|sub|max|min|fmadd\w*|fmsub\w*|fnmadd\w*)p[
 
 
 def innermost_loops(lines):
-    # A header's comment may stand behind its label or in the lines after it.
-    label = None
-    for i, line in enumerate(lines):
-        found = re.match(r"(\.L\w+):", line)
-        if found:
-            label, start = found.group(1), i
-        if "Inner Loop Header" in line and label:
-            back = [k for k in range(start, len(lines)) if re.search(rf"^\s+(j\w+|b(\.\w+)?|cbn?z.*|tbn?z.*)\s+.*{re.escape(label)}\b", lines[k])]
-            if back:
-                yield lines[start:back[-1] + 1]
+    """The blocks of each, the header first: LLVM may put the end of a loop above its beginning."""
+    blocks = [[]]
+    for line in lines:
+        if re.match(r"(\.L\w+:|\S+ %bb\.\d+:)", line):
+            blocks.append([])
+        blocks[-1].append(line)
+    for block in blocks:
+        if not any("Inner Loop Header" in line for line in block):
+            continue
+        header = block[0].split(":")[0].lstrip(".L")
+        rest = [line for other in blocks if any(re.search(rf"in Loop: Header={header}\b", line) for line in other) for line in other]
+        yield block + rest
 
 
 def main():
