@@ -19,10 +19,11 @@ for key in ("plugin", "llvm_tools", "shim", "runner_utils", "library_dir", "bina
 config.test_exec_root = config.binary_dir
 config.environment["PATH"] = config.llvm_tools + os.pathsep + os.environ.get("PATH", "")
 tool = lambda name: os.path.join(config.llvm_tools, name)
+runner = next((tool(name) for name in ("mlir-runner", "mlir-cpu-runner") if os.path.exists(tool(name))), "mlir-runner")
 libraries = [os.path.join(config.runner_utils, f"libmlir_{part}_utils.so") for part in ("runner", "c_runner", "float16")]
 libraries += [config.shim] if config.shim else []
 frontend = " ".join([sys.executable, os.path.join(config.test_source_root, "run_frontend.py"), "--opt", tool("mlir-opt"),
-                     "--plugin", config.plugin, "--runner", tool("mlir-runner"), "--libs", ",".join(libraries)])
+                     "--plugin", config.plugin, "--runner", runner, "--libs", ",".join(libraries)])
 # The longer name first: lit replaces in this order.
 config.substitutions += [
     ("%stock-mlir-opt", tool("mlir-opt")),
@@ -39,7 +40,7 @@ config.substitutions += [
     ("%summary", frontend.replace("run_frontend.py", "summary.py")),
     ("%run-frontend", frontend + ("" if config.shim else " --no-calls")),
     # Runs a module in the LLVM dialect: its functions print.
-    ("%run", " ".join([tool("mlir-runner"), "-e main --entry-point-result=void"] +
+    ("%run", " ".join([runner, "-e main --entry-point-result=void"] +
                       [f"--shared-libs={library}" for library in libraries])),
 ]
 if config.shim:

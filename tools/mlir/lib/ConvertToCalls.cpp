@@ -77,7 +77,9 @@ StringRef obstacle(Operation *op) {
     auto type = dyn_cast<MemRefType>(operand.getType());
     if (!type)
       return "it is on tensors; bufferize first";
-    if (!type.isStrided())
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (failed(stridesAndOffset(type, strides, offset)))
       return "an operand's layout is not strided";
   }
   if (!op->getParentOfType<func::FuncOp>())

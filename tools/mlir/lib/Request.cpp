@@ -32,7 +32,7 @@ std::string layoutOf(ShapedType type, int64_t dim) {
   SmallVector<int64_t> strides;
   if (auto memref = dyn_cast<MemRefType>(type)) {
     int64_t offset;
-    if (failed(memref.getStridesAndOffset(strides, offset)))
+    if (failed(stridesAndOffset(memref, strides, offset)))
       return "strided";
   } else {
     // A tensor will be compact; an extent that is not known is taken to be more than 1.

@@ -4,6 +4,7 @@
 
 #include "llvm/Config/llvm-config.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -34,6 +35,14 @@ inline LogicalResult applyGreedily(Operation *op, RewritePatternSet &&patterns) 
   return applyPatternsGreedily(op, std::move(patterns));
 #else
   return applyPatternsAndFoldGreedily(op, std::move(patterns));
+#endif
+}
+
+inline LogicalResult stridesAndOffset(MemRefType type, SmallVectorImpl<int64_t> &strides, int64_t &offset) {
+#if LLVM_VERSION_MAJOR >= 21
+  return type.getStridesAndOffset(strides, offset);
+#else
+  return getStridesAndOffset(type, strides, offset);
 #endif
 }
 
