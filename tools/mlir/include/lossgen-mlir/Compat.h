@@ -1,4 +1,4 @@
-// What differs between MLIR versions (written for 19 to 22, tested with 22), and nothing else.
+// What differs between MLIR versions (written for 19 to 22, tested with 19.1 and 22.1), and nothing else.
 #ifndef LOSSGEN_MLIR_COMPAT_H
 #define LOSSGEN_MLIR_COMPAT_H
 
