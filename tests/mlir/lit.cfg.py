@@ -27,8 +27,8 @@ other = next((path for path in sorted(glob.glob("/usr/lib/llvm-*/bin/mlir-opt"))
               if f"/llvm-{config.version}/" not in path), os.environ.get("LOSSGEN_OTHER_MLIR_OPT", ""))
 libraries = [os.path.join(config.runner_utils, f"libmlir_{part}_utils.so") for part in ("runner", "c_runner", "float16")]
 libraries += [config.shim] if config.shim else []
-frontend = " ".join([sys.executable, os.path.join(config.test_source_root, "run_frontend.py"), "--opt", tool("mlir-opt"),
-                     "--plugin", config.plugin, "--runner", runner, "--libs", ",".join(libraries)])
+tools = " ".join(["--opt", tool("mlir-opt"), "--plugin", config.plugin, "--runner", runner, "--libs", ",".join(libraries)])
+script = lambda name: " ".join([sys.executable, os.path.join(config.test_source_root, name), tools])
 # The longer name first: lit replaces in this order.
 config.substitutions += [
     ("%stock-mlir-opt", tool("mlir-opt")),
@@ -50,9 +50,10 @@ config.substitutions += [
     ("%link", config.library_dir),
     ("%python", sys.executable),
     ("%mutate", f"{sys.executable} {os.path.join(config.test_source_root, 'mutate.py')}"),
-    ("%meaning", frontend.replace("run_frontend.py", "meaning.py")),
-    ("%summary", frontend.replace("run_frontend.py", "summary.py")),
-    ("%run-frontend", frontend + ("" if config.shim else " --no-calls")),
+    ("%meaning", script("meaning.py")),
+    ("%summary", script("summary.py")),
+    ("%run-frontend", script("run_frontend.py") + ("" if config.shim else " --no-calls")),
+    ("%run-ops", script("run_ops.py")),
     # Runs a module in the LLVM dialect: its functions print.
     ("%run", " ".join([runner, "-e main --entry-point-result=void"] +
                       [f"--shared-libs={library}" for library in libraries])),
@@ -63,6 +64,7 @@ for feature in ("generator", "embedder"):
 if other:
     config.available_features.add("other-mlir")
 if os.environ.get("LOSSGEN_TEST_FULL"):
+    config.environment["LOSSGEN_TEST_FULL"] = "1"
     config.available_features.add("full")
 if config.shim:
     config.available_features.add("library")
