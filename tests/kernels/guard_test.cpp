@@ -9,16 +9,8 @@
 
 namespace {
 
-struct Shape {
-  int32_t rows, classes;
-};
 constexpr Shape kShapes[] = {{1, 1},   {1, 2},   {2, 1},  {3, 3},   {1, 7},   {5, 2},   {4, 16},   {17, 15},
                              {16, 17}, {33, 21}, {7, 64}, {2, 100}, {40, 33}, {512, 5}, {65, 129}, {1, 1000}};
-
-bool takes_whole_vectors(const lossgen_kernel &kernel) {
-  return kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled ||
-         kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
-}
 
 class Guard : public testing::TestWithParam<int> {};  // of a stage
 
@@ -29,14 +21,13 @@ TEST_P(Guard, BuffersEndAtTheirLastByte) {
   for (const lossgen_kernel *kernel : usable_kernels()) {
     if (kernel->stage != GetParam()) continue;
     ++kernels;
-    for (Shape shape : kShapes) {
-      if (kernel->classes) shape.classes = static_cast<int32_t>(kernel->classes);
-      if (takes_whole_vectors(*kernel)) shape.rows += kernel->block_granule - 1, shape.rows -= shape.rows % kernel->block_granule;
+    for (const Shape &any : kShapes) {
+      const Shape shape = fitting(*kernel, any);
       std::vector<std::vector<char>> outputs[2];
       for (const bool at_end : {false, true}) {
         SCOPED_TRACE(std::string(kernel->name) + ", " + std::to_string(shape.rows) + " rows of " +
                      std::to_string(shape.classes) + (at_end ? ", page behind" : ", page in front"));
-        KernelCall call(*kernel, shape.rows, shape.classes, [&](size_t i, size_t elements, size_t size) {
+        KernelCall call(*kernel, shape, [&](size_t i, size_t elements, size_t size) {
           return memory[i].place(elements * size, at_end);
         });
         std::vector<std::vector<char>> before;

@@ -52,18 +52,32 @@ inline std::vector<const lossgen_kernel *> usable_kernels() {
   return kernels;
 }
 
+struct Shape {
+  int32_t rows, classes;
+};
+
+// The shape, or the next one that the kernel takes.
+inline Shape fitting(const lossgen_kernel &kernel, Shape shape) {
+  if (kernel.classes) shape.classes = static_cast<int32_t>(kernel.classes);
+  const bool whole_vectors = kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled ||
+                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
+  if (whole_vectors) shape.rows = (shape.rows + kernel.block_granule - 1) / kernel.block_granule * kernel.block_granule;
+  return shape;
+}
+
 class KernelCall {
  public:
   // Memory for argument i, of `elements` elements of `size` bytes each; filled in by the constructor.
   using Place = std::function<void *(size_t i, size_t elements, size_t size)>;
 
-  KernelCall(const lossgen_kernel &kernel, int32_t rows, int32_t classes, const Place &place)
+  KernelCall(const lossgen_kernel &kernel, const Shape &shape, const Place &place)
       : kernel_(kernel),
         list_(arguments_of(kernel.stage)),
         buffers_(list_.size()),
         dims_(list_.size()),
         scalars_(list_.size()),
         bytes_(list_.size()) {
+    const int32_t rows = shape.rows, classes = shape.classes;
     uint32_t random = static_cast<uint32_t>(rows * 1000 + classes);
     for (size_t i = 0; i < list_.size(); ++i) {
       const KernelArgument &a = list_[i];
@@ -94,6 +108,9 @@ class KernelCall {
   }
   KernelCall(const KernelCall &) = delete;
 
+  // The caller's scratch begins at a cache line, and so do its rows.
+  static bool is_scratch(const KernelArgument &a) { return !strcmp(a.name, "terms"); }
+
   int run() {
     std::vector<void *> argv;
     for (size_t i = 0; i < list_.size(); ++i)
@@ -119,9 +136,6 @@ class KernelCall {
     if (!strcmp(a.type, "acc")) return kernel_.dtype == LOSSGEN_DTYPE_f64 ? 8 : 4;
     return sizes[kernel_.dtype];  // logit, target
   }
-
-  // The caller's scratch begins at a cache line, and so do its rows.
-  static bool is_scratch(const KernelArgument &a) { return !strcmp(a.name, "terms"); }
 
   static int64_t scalar(const KernelArgument &a, int32_t classes) {
     if (!strcmp(a.name, "classes")) return classes;
