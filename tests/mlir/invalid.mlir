@@ -151,6 +151,24 @@ func.func @weight_length(%x: tensor<4x5xf32>, %t: tensor<4xi64>, %w: tensor<4xf3
 
 // -----
 
+func.func @weight_rank(%x: tensor<4x5xf32>, %t: tensor<4xi64>, %w: tensor<1x5xf32>, %s: tensor<f32>) {
+  // expected-error @+1 {{weight must have one element per class, got log_probs 'tensor<4x5xf32>' (class axis 1) and weight 'tensor<1x5xf32>'}}
+  %r:2 = lossgen.nll_loss_forward mean ins(%x, %t, %w : tensor<4x5xf32>, tensor<4xi64>, tensor<1x5xf32>)
+      outs(%s, %s : tensor<f32>, tensor<f32>)
+  return
+}
+
+// -----
+
+func.func @grad_logits(%x: tensor<?x5xf32>, %t: tensor<?xi64>, %z: tensor<?xf32>, %s: tensor<f32>, %g: tensor<?x4xf32>) {
+  // expected-error @+1 {{grad_logits must have the shape and element type of logits, got logits 'tensor<?x5xf32>' and grad_logits 'tensor<?x4xf32>'}}
+  %r:4 = lossgen.cross_entropy_forward_backward sum ins(%s, %x, %t : tensor<f32>, tensor<?x5xf32>, tensor<?xi64>)
+      outs(%s, %z, %s, %g : tensor<f32>, tensor<?xf32>, tensor<f32>, tensor<?x4xf32>)
+  return
+}
+
+// -----
+
 func.func @weight_type(%x: tensor<4x5xf32>, %t: tensor<4xi64>, %w: tensor<5xf16>, %s: tensor<f32>) {
   // expected-error @+1 {{weight must have elements of 'f32' for log_probs 'tensor<4x5xf32>', got 'tensor<5xf16>'}}
   %r:2 = lossgen.nll_loss_forward mean ins(%x, %t, %w : tensor<4x5xf32>, tensor<4xi64>, tensor<5xf16>)
@@ -179,7 +197,7 @@ func.func @smoothing_nan(%x: tensor<5xf32>, %t: tensor<i64>, %s: tensor<f32>) {
 // -----
 
 func.func @mixture(%x: tensor<4x5xf32>, %m: memref<4x5xf32>) {
-  // expected-error @+1 {{takes tensors or memrefs, not a mixture of both}}
+  // expected-error @+1 {{takes tensors or memrefs, not a mixture of both, got 'tensor<4x5xf32>', 'memref<4x5xf32>'}}
   lossgen.log_softmax_forward ins(%x : tensor<4x5xf32>) outs(%m : memref<4x5xf32>)
   return
 }

@@ -15,7 +15,7 @@ func.func @tensors(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // CALLS-LABEL: func.func @layout(
 func.func @layout(%x: memref<4x8xf32, affine_map<(d0, d1) -> (d0 floordiv 2, d1)>>) {
   // CALLS: lossgen.log_softmax_forward
-  // expected-remark @+1 {{not converted: an operand's layout is not strided}}
+  // expected-remark @+1 {{not converted: the layout of 'memref<4x8xf32, affine_map<(d0, d1) -> (d0 floordiv 2, d1)>>' is not strided}}
   lossgen.log_softmax_forward ins(%x : memref<4x8xf32, affine_map<(d0, d1) -> (d0 floordiv 2, d1)>>)
       outs(%x : memref<4x8xf32, affine_map<(d0, d1) -> (d0 floordiv 2, d1)>>)
   return

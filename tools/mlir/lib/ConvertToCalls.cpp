@@ -72,15 +72,18 @@ private:
 };
 
 // Why an op cannot be called; empty when it can.
-StringRef obstacle(Operation *op) {
+std::string obstacle(Operation *op) {
   for (Value operand : op->getOperands()) {
     auto type = dyn_cast<MemRefType>(operand.getType());
     if (!type)
       return "it is on tensors; bufferize first";
     SmallVector<int64_t> strides;
     int64_t offset;
-    if (failed(stridesAndOffset(type, strides, offset)))
-      return "an operand's layout is not strided";
+    if (failed(stridesAndOffset(type, strides, offset))) {
+      std::string text;
+      llvm::raw_string_ostream(text) << "the layout of '" << type << "' is not strided";
+      return text;
+    }
   }
   if (!op->getParentOfType<func::FuncOp>())
     return "it is not in a func.func";
@@ -191,7 +194,7 @@ struct ConvertToCalls : PassWrapper<ConvertToCalls, OperationPass<ModuleOp>> {
         ops.push_back(op);
     });
     for (Operation *op : ops) {
-      if (StringRef reason = obstacle(op); !reason.empty()) {
+      if (std::string reason = obstacle(op); !reason.empty()) {
         op->emitRemark("not converted: ") << reason;
         continue;
       }

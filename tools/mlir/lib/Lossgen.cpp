@@ -76,7 +76,7 @@ public:
   LogicalResult classAxis() {
     size_t tensors = llvm::count_if(op->getOperandTypes(), [](Type t) { return isa<TensorType>(t); });
     if (tensors != 0 && tensors != op->getNumOperands())
-      return op->emitOpError("takes tensors or memrefs, not a mixture of both");
+      return op->emitOpError("takes tensors or memrefs, not a mixture of both, got ") << op->getOperandTypes();
     for (Type type : op->getOperandTypes())
       if (auto memref = dyn_cast<MemRefType>(type); memref && memref.getMemorySpace())
         return op->emitOpError("takes memrefs in the default memory space, got ") << type;

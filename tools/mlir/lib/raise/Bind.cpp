@@ -7,10 +7,19 @@ using namespace mlir::lossgen;
 
 namespace {
 
-constexpr StringLiteral otherForm = "";
-using Obstacle = std::optional<StringRef>;
+using Obstacle = std::optional<std::string>;
+const char *const otherForm = "";
 
 ArrayRef<int64_t> shapeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+// "logits 'tensor<4x8xf8E5M2>' are not supported"
+template <class... Parts>
+std::string sentence(const Parts &...parts) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  (out << ... << parts);
+  return text;
+}
 
 // Equal up to axes of extent 1.
 bool sameRows(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
@@ -37,9 +46,9 @@ public:
     }
     element = getElementTypeOrSelf(t.logits);
     if (!isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(element))
-      return "logits of this element type are not supported";
+      return sentence("logits '", t.logits.getType(), "' are not supported");
     if (match.what == Match::LogSoftmax)
-      return shapeOf(t.logits) == shapeOf(match.root) ? Obstacle() : otherForm;
+      return shapeOf(t.logits) == shapeOf(match.root) ? Obstacle() : Obstacle(otherForm);
     rowShape = withoutDim(shapeOf(t.logits), t.dim);
     if (!target())
       return otherForm;
@@ -87,7 +96,7 @@ private:
   Obstacle loss() {
     Type own = getElementTypeOrSelf(match.root), wide = accumulationType(element);
     if (own != element && own != wide)
-      return "a loss of this element type is not supported for these logits";
+      return sentence("a loss '", match.root.getType(), "' is not supported for logits '", t.logits.getType(), "'");
     if (match.reduction == Reduction::None && !sameRows(rowShape, shapeOf(match.root)))
       return otherForm;
     if (!match.row.softmax && match.smoothing != 0.0)
@@ -97,7 +106,7 @@ private:
       if (!type || type.getRank() != 1 || type.getDimSize(0) != shapeOf(t.logits)[t.dim])
         return otherForm;
       if (type.getElementType() != element && type.getElementType() != wide)
-        return "a weight of this element type is not supported for these logits";
+        return sentence("a weight '", type, "' is not supported for logits '", t.logits.getType(), "'");
       t.weight = weight;
     }
     return std::nullopt;
@@ -136,7 +145,7 @@ private:
       match.row.softmax.reset();
     // Without a tensor of log-probabilities they are made from the logits.
     bool found = t.logits || (match.row.softmax && logits() && t.logits.getType() == match.root.getType());
-    return t.scale && found ? Obstacle() : otherForm;
+    return t.scale && found ? Obstacle() : Obstacle(otherForm);
   }
 
   const Values &values;
@@ -156,6 +165,6 @@ Expr mlir::lossgen::inRowAxes(Algebra &a, const Match &match, Expr e) {
   return a.substitute(e, map);
 }
 
-std::optional<StringRef> mlir::lossgen::bindTensors(const Values &values, Algebra &a, Match &match, Tensors &tensors) {
+std::optional<std::string> mlir::lossgen::bindTensors(const Values &values, Algebra &a, Match &match, Tensors &tensors) {
   return Binder(values, a, match, tensors).run();
 }

@@ -3,6 +3,7 @@
 #define LOSSGEN_MLIR_RAISE_FORMS_H
 
 #include <optional>
+#include <string>
 
 #include "Values.h"
 #include "lossgen-mlir/Lossgen.h"
@@ -85,7 +86,7 @@ struct Tensors {
 
 /// Bind.cpp: finds them. Nothing when all are there; "" when the form is not one that the op has, or else why the op
 /// cannot take it.
-std::optional<StringRef> bindTensors(const Values &values, Algebra &a, Match &match, Tensors &tensors);
+std::optional<std::string> bindTensors(const Values &values, Algebra &a, Match &match, Tensors &tensors);
 
 /// Replace.cpp: puts the op in the root's place. Returns the op's lse where it has one.
 Value replace(Block &block, const Match &match, const Tensors &tensors);

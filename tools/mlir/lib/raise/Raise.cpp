@@ -82,7 +82,7 @@ private:
       entry.match = *shaped;
     else
       return false;
-    std::optional<StringRef> obstacle = bindTensors(values, algebra, entry.match, entry.tensors);
+    std::optional<std::string> obstacle = bindTensors(values, algebra, entry.match, entry.tensors);
     if (obstacle && !obstacle->empty())
       root.getDefiningOp()->emitRemark("not raised: ") << *obstacle;
     return !obstacle;
