@@ -13,9 +13,13 @@ void keep_on_stack(Func &f, LoopLevel level) { f.compute_at(level).store_in(Memo
 void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, LoopLevel level) {
   Var l("l"), group("group");
   Func f = reduction.func, whole = reduction.whole, lanes = reduction.lanes;
-  const RVar j = f.rvars(0)[0], t = lanes.rvars(0)[0];
+  const RVar t = lanes.rvars(0)[0];
   keep_on_stack(f, level);
-  f.update().reorder(j, s.r).atomic().vectorize(j);
+  for (Func &fold : reduction.folds) keep_on_stack(fold, LoopLevel(f, s.r));
+  for (Func fold : reduction.folds.empty() ? std::vector<Func>{f} : reduction.folds) {
+    const RVar j = fold.rvars(0)[0];
+    fold.update().reorder(j, s.r).atomic().vectorize(j);
+  }
   keep_on_stack(lanes, LoopLevel(f, s.r));
   const Var lane = lanes.args()[0];
   lanes.bound_extent(lane, p.vector).vectorize(lane);
@@ -24,12 +28,12 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   keep_on_stack(whole, LoopLevel(f, s.r));
   whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
-  const bool prefetch = p.prefetch && s.streamed.defined() && !s.scratch.defined();
+  const bool prefetch = p.prefetch && reduction.streamed.defined() && !s.scratch.defined();
   auto walk = [&](Func &sum, int update, bool streams) {
     const RVar k = sum.rvars(update)[0];
     sum.update(update).split(lane, group, l, p.vector).reorder(l, group, k).vectorize(l).unroll(group);
     if (streams && prefetch)
-      sum.update(update).prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+      sum.update(update).prefetch(reduction.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
   };
   if (!reduction.block.defined()) {
     walk(whole, 0, true);

@@ -1,5 +1,6 @@
 #include "schedule.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <stdexcept>
 
@@ -62,11 +63,11 @@ std::string schedule_id(const Params &params) {
 }
 
 Params default_params(const KernelKey &key) {
-  switch (key.target) {
-    case LOSSGEN_TARGET_arm64: return arm_defaults(key);
-    case LOSSGEN_TARGET_cuda_sm80: return gpu_defaults(key);
-    default: return x86_defaults(key);
-  }
+  if (key.target == LOSSGEN_TARGET_cuda_sm80) return gpu_defaults(key);
+  Params p = key.target == LOSSGEN_TARGET_arm64 ? arm_defaults(key) : x86_defaults(key);
+  // Four sums at once: twice two vectors of each fill the registers.
+  if (key.stage == LOSSGEN_STAGE_cross_entropy_probs_forward) p.unroll = std::min(p.unroll, 2);
+  return p;
 }
 
 Target halide_target(lossgen_target_id target, const std::string &host) {

@@ -49,6 +49,8 @@ struct Reduction {
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1
+  std::vector<Halide::Func> folds;  // Lanes.vector and several numbers: each of them over lanes; func gathers them
+  Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch
 };
 
 struct Algorithm {
@@ -62,7 +64,7 @@ struct Algorithm {
   Halide::Func per_logit;  // f(c, r), planes f(r, c), device planes f(x, c, o); undefined if the stage has none
   Halide::Func scratch;    // f(c, r), planes f(r, c): an output that per_row reads; scratch_values: its row_values
   std::vector<Halide::Func> scratch_values;
-  Halide::ImageParam streamed;        // the first input read from memory, to prefetch; undefined if there is none
+  Halide::ImageParam streamed;        // the first input read from memory; undefined if there is none
   Halide::Expr class_count;
   lossgen_layout_id layout;
 

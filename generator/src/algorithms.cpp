@@ -161,6 +161,56 @@ Algorithm cross_entropy_unrolled(Builder &b) {
   return b.stage();
 }
 
+// The inputs that both stages of class probabilities read beside the logits, and what a class counts: w_c q'_c.
+struct Probabilities {
+  ImageParam probs, weight;
+  Expr keep, spread;
+
+  explicit Probabilities(Builder &b)
+      : probs(b.matrix("probs")),
+        weight(b.per_class("weight")),
+        keep(cast(b.acc(), b.scalar<double>("keep"))),
+        spread(cast(b.acc(), b.scalar<double>("spread"))) {}
+  // Strict, or w_c joins what share is multiplied by: w_c * 3e38, a masked logit's distance, times 0 is NaN.
+  Expr share(const Builder &b, const Expr &c) const {
+    return strict_float(weight(c) * (keep * b.at(probs, c) + spread));
+  }
+};
+
+// loss = mass * log(sum) + sum of w q' (peak - x): with nothing negative in it nothing cancels. For the same reason the
+// classes at the peak are counted instead of added, and the logarithm is log1p of the others.
+Algorithm cross_entropy_probs_forward(Builder &b) {
+  ImageParam logits = b.matrix("logits");
+  const Probabilities q(b);
+  // spread's part of mass comes ready: equal terms of a long sum would all round alike.
+  const Expr spread_mass = cast(b.acc(), b.scalar<double>("spread_mass"));
+  const Expr zero = Internal::make_zero(b.acc()), one = Internal::make_one(b.acc());
+  Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
+  Func sums = b.sums_of_classes("sums", q.probs, [&](const Expr &c) {
+    Expr x = b.at(logits, c), at_peak = x == peak(b.r());
+    return std::vector<Expr>{select(at_peak, zero, exp_of_difference(x, peak(b.r()))), select(at_peak, one, zero),
+                             q.weight(c) * b.at(q.probs, c), q.share(b, c) * strict_float(peak(b.r()) - x)};
+  });
+  const Expr others = sums(b.r())[0], mass = q.keep * sums(b.r())[2] + spread_mass, below = sums(b.r())[3];
+  // An infinite peak is no reference: NaN, as for every row that has one.
+  Expr ties = select(is_finite_number(peak(b.r())), sums(b.r())[1], not_a_number(b.acc()));
+  Expr log_sum = log1p_positive(strict_float(others + strict_float(ties - one)));
+  b.rows("row", {mass * log_sum + below, strict_float(peak(b.r()) + log_sum), peak(b.r()), strict_float(others + ties),
+                 mass});
+  return b.stage();
+}
+
+Algorithm cross_entropy_probs_backward(Builder &b) {
+  ImageParam logits = b.matrix("logits");
+  const Probabilities q(b);
+  ImageParam a = b.per_row("a", b.acc()), shares = b.per_row("b", b.acc());
+  ImageParam ref = b.per_row("ref", b.acc()), sum = b.per_row("sum", b.acc());
+  Func scale = b.once_per_row("scale", {a(b.r()) / sum(b.r())});
+  Expr softmax = exp_of_difference(b.at(logits, b.c()), ref(b.r())) * scale(b.r());
+  b.logits("grad_logits", softmax - shares(b.r()) * q.share(b, b.c()));
+  return b.stage();
+}
+
 Algorithm row_stats(Builder &b) {
   ImageParam logits = b.matrix("logits");
   const Expr last = b.class_count() - 1, zero = Internal::make_zero(b.acc());
@@ -207,6 +257,8 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_cross_entropy_backward_terms: return cross_entropy_backward_terms(b);
     case LOSSGEN_STAGE_cross_entropy_forward_unrolled:
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled: return cross_entropy_unrolled(b);
+    case LOSSGEN_STAGE_cross_entropy_probs_forward: return cross_entropy_probs_forward(b);
+    case LOSSGEN_STAGE_cross_entropy_probs_backward: return cross_entropy_probs_backward(b);
     case LOSSGEN_STAGE_row_stats: return row_stats(b);
     default: return build_device_algorithm(key);
   }

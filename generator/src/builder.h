@@ -76,6 +76,15 @@ class Builder {
   Halide::Func sum_of_classes(const char *name, const Term &term) {
     return over_classes(name, Halide::Internal::make_zero(acc_), term, false);
   }
+  // Several sums in one walk over the classes, which brings `streamed` in from memory: a Func of Tuples. Not unrolled.
+  using Values = std::vector<Halide::Expr>;
+  using Terms = std::function<Values(const Halide::Expr &c)>;
+  Halide::Func sums_of_classes(const char *name, const Halide::ImageParam &streamed, const Terms &terms) {
+    const size_t count = terms(Halide::Expr(0)).size();
+    Halide::Func f = over_classes(name, Values(count, Halide::Internal::make_zero(acc_)), terms, false);
+    stage_.reductions.back().streamed = streamed;
+    return f;
+  }
   // Over all classes but y. (== through xor: Halide splits the loop over the classes at a comparison that it can solve,
   // half of it then slow.)
   Halide::Func sum_of_others(const char *name, const Halide::Expr &y, const Term &term) {
@@ -107,11 +116,7 @@ class Builder {
   Halide::RDom over(const Halide::Expr &count) const { return Halide::RDom(0, count, "k"); }
   Halide::Func reduce(const char *name, const Halide::RDom &k, const Halide::Expr &identity, const Halide::Expr &term,
                       bool maximum) {
-    Halide::Func f(name);
-    f(r()) = identity;
-    f(r()) = combine(f(r()), term, maximum);
-    stage_.reductions.push_back({f, k, {}, {}, {}});
-    return f;
+    return reduce(name, k, Values{identity}, Values{term}, maximum);
   }
   Halide::Func sum(const char *name, const Halide::RDom &k, const Halide::Expr &term) {
     return reduce(name, k, Halide::Internal::make_zero(term.type()), term, false);
@@ -183,12 +188,38 @@ class Builder {
   static Halide::Expr combine(const Halide::Expr &a, const Halide::Expr &b, bool maximum) {
     return maximum ? max(a, b) : a + b;
   }
+  static Values combine(Values a, const Values &b, bool maximum) {
+    for (size_t i = 0; i < a.size(); i++) a[i] = combine(a[i], b[i], maximum);
+    return a;
+  }
+  // One number or a Tuple of them.
+  static void define(Halide::FuncRef at, const Values &values) {
+    if (values.size() == 1) at = values[0];
+    else at = Halide::Tuple(values);
+  }
+  static Values values_at(const Halide::FuncRef &at, size_t count) {
+    Values values;
+    for (size_t i = 0; i < count; i++) values.push_back(count == 1 ? Halide::Expr(at) : at[(int)i]);
+    return values;
+  }
+  // f(at) = combine(f(at), terms)
+  static void accumulate(const Halide::FuncRef &at, const Values &terms, bool maximum) {
+    define(at, combine(values_at(at, terms.size()), terms, maximum));
+  }
+
+  Halide::Func reduce(const char *name, const Halide::RDom &k, const Values &identity, const Values &terms,
+                      bool maximum) {
+    Halide::Func f(name);
+    define(f(r()), identity);
+    accumulate(f(r()), terms, maximum);
+    stage_.reductions.push_back({f, k, {}, {}, {}, {}, stage_.streamed});
+    return f;
+  }
 
   // without y: a sum that leaves out y. Whole steps then skip the one that holds it, which is added at the end, masked:
   // a comparison for every vector costs a sixth of the time.
   Halide::Func over_classes(const char *name, const Halide::Expr &identity, const Term &term, bool maximum,
                             const Halide::Expr &without = {}, const Term &masked = {}) {
-    const Halide::Expr count = stage_.class_count;
     if (lanes_.unrolled) {
       // Four chains, each a Func of its own: in one expression Halide and LLVM line up whatever tree is written, and the
       // latency of a chain over all classes is longer than all other work.
@@ -202,23 +233,30 @@ class Builder {
       for (size_t i = 1; i < parts.size(); i++) all = Halide::strict_float(combine(all, parts[i], maximum));
       return once_per_row(name, {maximum ? max(all, identity) : all});
     }
+    const auto one = [](const Term &t) -> Terms { return [t](const Halide::Expr &c) { return Values{t(c)}; }; };
+    return over_classes(name, Values{identity}, one(term), maximum, without, one(masked));
+  }
+  Halide::Func over_classes(const char *name, const Values &identity, const Terms &terms, bool maximum,
+                            const Halide::Expr &without = {}, const Terms &masked = {}) {
+    const Halide::Expr count = stage_.class_count;
+    const size_t sums = identity.size();
     if (lanes_.block && !lanes_.vector && !maximum) {
       Halide::Var q("q");
       Halide::Func block(std::string(name) + "_block"), f(name);
       // About the root of the count, times a few: neither a block's terms nor the blocks are many.
       const Halide::Expr size = select(count <= 1 << 10, lanes_.block, count <= 1 << 14, 4 * lanes_.block, 16 * lanes_.block);
       Halide::RDom k(0, size, "k"), blocks(0, count / size, "q"), t(0, count % size, "t");
-      block(r(), q) = identity;
-      block(r(), q) += term(q * size + k.x);
-      f(r()) = identity;
-      f(r()) += block(r(), blocks.x);
-      f(r()) += term(count - count % size + t.x);
-      stage_.reductions.push_back({f, blocks, {}, {}, block});
+      define(block(r(), q), identity);
+      accumulate(block(r(), q), terms(q * size + k.x), maximum);
+      define(f(r()), identity);
+      accumulate(f(r()), values_at(block(r(), blocks.x), sums), maximum);
+      accumulate(f(r()), terms(count - count % size + t.x), maximum);
+      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, stage_.streamed});
       return f;
     }
     if (!lanes_.vector) {
       Halide::RDom k = over(count);
-      return reduce(name, k, identity, term(k.x), maximum);
+      return reduce(name, k, identity, terms(k.x), maximum);
     }
     // Whole steps of vector * unroll classes, each lane its own result; then vector by vector, the last one masked;
     // then across the lanes. The whole steps carry no condition: one would also guard, and so suppress, the prefetch
@@ -226,7 +264,7 @@ class Builder {
     const int vector = lanes_.vector, step = vector * lanes_.unroll;
     Halide::Var l("l");
     Halide::Func whole(std::string(name) + "_whole"), lanes(std::string(name) + "_lanes"), f(name);
-    whole(l, r()) = identity;
+    define(whole(l, r()), identity);
     Halide::RDom k(0, count / step, "k");
     Halide::Func block;
     if (lanes_.block && !maximum) {
@@ -239,31 +277,47 @@ class Builder {
         b.where((in_block ^ (without / step)) != 0);
         k.where((after ^ (without / step)) != 0);
       }
-      block(l, r(), q) = identity;
-      block(l, r(), q) += term(in_block * step + l);
-      whole(l, r()) += block(l, r(), blocks.x);
-      whole(l, r()) += term(after * step + l);
+      define(block(l, r(), q), identity);
+      accumulate(block(l, r(), q), terms(in_block * step + l), maximum);
+      accumulate(whole(l, r()), values_at(block(l, r(), blocks.x), sums), maximum);
+      accumulate(whole(l, r()), terms(after * step + l), maximum);
     } else {
-      whole(l, r()) = combine(whole(l, r()), term(k.x * step + l), maximum);
+      accumulate(whole(l, r()), terms(k.x * step + l), maximum);
     }
-    Halide::Expr folded = whole(l, r());
-    for (int u = 1; u < lanes_.unroll; u++) folded = combine(folded, whole(l + u * vector, r()), maximum);
-    lanes(l, r()) = folded;
+    Values folded = values_at(whole(l, r()), sums);
+    for (int u = 1; u < lanes_.unroll; u++)
+      folded = combine(folded, values_at(whole(l + u * vector, r()), sums), maximum);
+    define(lanes(l, r()), folded);
     const Halide::Expr done = (count / step) * step;
     Halide::RDom t(0, (count - done + vector - 1) / vector, "t");
     const Halide::Expr c = done + t.x * vector + l;
     t.where(c < count);
-    lanes(l, r()) = combine(lanes(l, r()), without.defined() ? masked(c) : term(c), maximum);
+    accumulate(lanes(l, r()), without.defined() ? masked(c) : terms(c), maximum);
     if (without.defined()) {
       Halide::RDom u(0, lanes_.unroll, "u");
       const Halide::Expr skipped = without / step * step + u.x * vector + l;
       u.where(without < done);
-      lanes(l, r()) += masked(skipped);
+      accumulate(lanes(l, r()), masked(skipped), maximum);
     }
     Halide::RDom j(0, vector, "j");
-    f(r()) = identity;
-    f(r()) = combine(f(r()), lanes(j, r()), maximum);
-    stage_.reductions.push_back({f, k, whole, lanes, block});
+    if (sums == 1) {
+      define(f(r()), identity);
+      accumulate(f(r()), values_at(lanes(j, r()), sums), maximum);
+      stage_.reductions.push_back({f, k, whole, lanes, block, {}, stage_.streamed});
+      return f;
+    }
+    // Halide adds the lanes of one number up in a vector, not those of a Tuple: number by number.
+    std::vector<Halide::Func> folds;
+    Values results;
+    for (size_t i = 0; i < sums; i++) {
+      Halide::Func fold(std::string(name) + "_fold" + std::to_string(i));
+      fold(r()) = identity[i];
+      fold(r()) += lanes(j, r())[(int)i];
+      folds.push_back(fold);
+      results.push_back(fold(r()));
+    }
+    define(f(r()), results);
+    stage_.reductions.push_back({f, k, whole, lanes, block, folds, stage_.streamed});
     return f;
   }
 

@@ -32,6 +32,9 @@ const std::vector<Op> &ops() {
         LOSSGEN_STAGE_row_stats, LOSSGEN_STAGE_log_softmax_forward,
         LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums,
         LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
+      {"cross_entropy_probs",
+       {LOSSGEN_STAGE_cross_entropy_probs_forward, LOSSGEN_STAGE_cross_entropy_probs_backward, LOSSGEN_STAGE_row_stats,
+        LOSSGEN_STAGE_log_softmax_forward}},
   };
   return list;
 }
@@ -60,7 +63,8 @@ std::vector<int> select(const char *what, const std::vector<std::string> &wanted
 bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
   if (!is_device(target)) return stage < LOSSGEN_STAGE_device_rows;
   return stage != LOSSGEN_STAGE_cross_entropy_forward && stage != LOSSGEN_STAGE_cross_entropy_forward_general &&
-         stage != LOSSGEN_STAGE_cross_entropy_backward_general && stage != LOSSGEN_STAGE_row_stats && !has_terms(stage) &&
+         stage != LOSSGEN_STAGE_cross_entropy_backward_general && stage != LOSSGEN_STAGE_cross_entropy_probs_forward &&
+         stage != LOSSGEN_STAGE_cross_entropy_probs_backward && stage != LOSSGEN_STAGE_row_stats && !has_terms(stage) &&
          !is_unrolled(stage);
 }
 

@@ -100,6 +100,14 @@ lossgen_status refuse(const char *option, bool given, const char *owner) {
   return given ? fail(LOSSGEN_BAD_ARGUMENT, "%s is an option of %s", option, owner) : LOSSGEN_OK;
 }
 
+// Options about class indices, for ops that take none. The default, spelled out, is none given.
+lossgen_status refuse_index_options(const lossgen_options &o) {
+  const bool ignores = o.ignore_mode == LOSSGEN_IGNORE_NONE ||
+                       (o.ignore_mode == LOSSGEN_IGNORE_INDEX && o.ignore_index != kDefaultIgnoreIndex);
+  LOSSGEN_TRY(refuse("ignore_index", ignores, "nll_loss and cross_entropy"));
+  return refuse("bounds", o.bounds != LOSSGEN_BOUNDS_DEFAULT, "nll_loss and cross_entropy");
+}
+
 lossgen_status log_softmax(const DLTensor *first, const DLTensor *second, const lossgen_options *options,
                            DLTensor *output, bool backward) {
   lossgen_options o;
@@ -110,6 +118,9 @@ lossgen_status log_softmax(const DLTensor *first, const DLTensor *second, const 
   LOSSGEN_TRY(refuse("row_weight", o.row_weight, "nll_loss and cross_entropy"));
   LOSSGEN_TRY(refuse("grad_loss", o.grad_loss, "nll_loss and cross_entropy"));
   LOSSGEN_TRY(refuse("reduction", o.reduction != LOSSGEN_REDUCTION_MEAN, "nll_loss and cross_entropy"));
+  LOSSGEN_TRY(refuse("denominator", o.denominator != LOSSGEN_DENOMINATOR_WEIGHT_SUM, "nll_loss and cross_entropy"));
+  LOSSGEN_TRY(refuse("empty_mean_is_zero", o.empty_mean_is_zero, "nll_loss and cross_entropy"));
+  LOSSGEN_TRY(refuse_index_options(o));
   LOSSGEN_TRY(refuse("label_smoothing", o.label_smoothing != 0, "cross_entropy"));
   LOSSGEN_TRY(refuse("z_loss", o.z_loss != 0, "cross_entropy"));
   LOSSGEN_TRY(read_tensor(backward ? "grad" : "logits", first, kFloats, &p.matrix[kIn0]));
@@ -139,15 +150,15 @@ lossgen_status log_softmax(const DLTensor *first, const DLTensor *second, const 
   return run_log_softmax(&p, backward, o, target);
 }
 
-// Arguments of the five loss functions; NULL where a function has none.
+// Arguments of the loss functions; NULL where a function has none.
 struct LossArguments {
-  const DLTensor *logits = nullptr, *target = nullptr;
+  const DLTensor *logits = nullptr, *target = nullptr, *probs = nullptr;
   const lossgen_options *options = nullptr;
   const lossgen_extras *extras = nullptr;
   const lossgen_saved *saved = nullptr;
   DLTensor *loss = nullptr, *grad = nullptr;
   const char *logits_name = "logits", *grad_name = "grad_logits";
-  bool from_log_probs = false, forward = false, backward = false;
+  bool from_log_probs = false, from_probs = false, forward = false, backward = false;
 };
 
 lossgen_status read_extras(const LossArguments &arguments, LossCall *call, Tensor *lse) {
@@ -160,11 +171,12 @@ lossgen_status read_extras(const LossArguments &arguments, LossCall *call, Tenso
     LOSSGEN_TRY(refuse("extras.log_probs", e.log_probs, owner));
     LOSSGEN_TRY(refuse("extras.entropy", e.entropy, owner));
   }
+  if (arguments.from_probs) LOSSGEN_TRY(refuse("extras.correct", e.correct, "nll_loss and cross_entropy"));
   Problem &p = call->problem;
   auto read_rows = [&](const char *name, const DLTensor *t, unsigned types, Tensor *out) -> lossgen_status {
     LOSSGEN_TRY(read_tensor(name, t, types, out));
     LOSSGEN_TRY(check_device(*out, logits));
-    return check_shape(*out, p.row[kTarget]);
+    return check_shape(*out, call->rows);
   };
   if (e.log_probs) {
     LOSSGEN_TRY(read_tensor("extras.log_probs", e.log_probs, kFloats, &p.matrix[kLogProbs]));
@@ -208,6 +220,41 @@ lossgen_status read_saved(const LossArguments &arguments, LossCall *call, Tensor
   return LOSSGEN_OK;
 }
 
+// The logits' shape without the class axis.
+Tensor rows_of(const Tensor &logits, int class_axis) {
+  Tensor rows = logits;
+  rows.name = "the rows of logits";
+  rows.rank = logits.rank - 1;
+  for (int i = class_axis; i < rows.rank; i++) rows.shape[i] = logits.shape[i + 1];
+  return rows;
+}
+
+lossgen_status read_target(const LossArguments &arguments, LossCall *call) {
+  const Tensor &logits = call->problem.matrix[kIn0];
+  const int axis = call->problem.class_axis;
+  const Tensor rows = rows_of(logits, axis);
+  Tensor &target = call->problem.row[kTarget];
+  const DLTensor *given = arguments.target;
+  if (given && !arguments.from_log_probs && (given->dtype.code == kDLFloat || given->dtype.code == kDLBfloat))
+    return fail(LOSSGEN_BAD_ARGUMENT,
+                "target is %s, expected an integer type; class probabilities are for cross_entropy_probs",
+                dtype_text(given->dtype));
+  LOSSGEN_TRY(read_tensor("target", given, kIntegers, &target));
+  LOSSGEN_TRY(check_device(target, logits));
+  if (target.rank != rows.rank || !std::equal(target.shape, target.shape + target.rank, rows.shape))
+    return fail(LOSSGEN_BAD_ARGUMENT, "target has shape %s, expected %s for %s of shape %s with class axis %d",
+                shape_text(target), shape_text(rows), logits.name, shape_text(logits), axis);
+  call->rows = target;
+  return LOSSGEN_OK;
+}
+
+lossgen_status read_probs(const LossArguments &arguments, LossCall *call) {
+  Problem &p = call->problem;
+  call->rows = rows_of(p.matrix[kIn0], p.class_axis);
+  LOSSGEN_TRY(read_tensor("probs", arguments.probs, kFloats, &p.matrix[kIn1]));
+  return check_matrix(p.matrix[kIn1], p.matrix[kIn0]);
+}
+
 lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
   Problem &p = call->problem;
   lossgen_options &o = call->options;
@@ -222,28 +269,19 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
     LOSSGEN_TRY(refuse("label_smoothing", o.label_smoothing != 0, "cross_entropy"));
     LOSSGEN_TRY(refuse("z_loss", o.z_loss != 0, "cross_entropy"));
   }
+  if (arguments.from_probs) LOSSGEN_TRY(refuse_index_options(o));
 
   // Logits or log-probs; nll_loss backward has only the gradient, whose shape and type stand in.
   Tensor &logits = p.matrix[kIn0];
   LOSSGEN_TRY(read_tensor(arguments.logits_name, arguments.logits, kFloats, &logits));
   if (logits.rank == 0) return fail(LOSSGEN_BAD_ARGUMENT, "%s is a scalar; it needs a class axis", logits.name);
   LOSSGEN_TRY(find_class_axis(o, logits.rank, &p.class_axis));
-  Tensor expected = logits;  // the shape of per-row tensors
-  expected.name = "target";
-  expected.rank = logits.rank - 1;
-  for (int i = p.class_axis; i < expected.rank; i++) expected.shape[i] = logits.shape[i + 1];
-
-  Tensor &target = p.row[kTarget];
-  LOSSGEN_TRY(read_tensor("target", arguments.target, kIntegers, &target));
-  LOSSGEN_TRY(check_device(target, logits));
-  if (target.rank != expected.rank || !std::equal(target.shape, target.shape + target.rank, expected.shape))
-    return fail(LOSSGEN_BAD_ARGUMENT, "target has shape %s, expected %s for %s of shape %s with class axis %d",
-                shape_text(target), shape_text(expected), logits.name, shape_text(logits), p.class_axis);
+  LOSSGEN_TRY(arguments.from_probs ? read_probs(arguments, call) : read_target(arguments, call));
   auto read_rows = [&](const char *name, const DLTensor *t, Tensor *out) -> lossgen_status {
     LOSSGEN_TRY(read_tensor(name, t, kFloats, out));
     LOSSGEN_TRY(check_device(*out, logits));
     LOSSGEN_TRY(check_row_type(*out, logits));
-    return check_shape(*out, target);
+    return check_shape(*out, call->rows);
   };
   if (arguments.backward) {
     p.matrix[kOut] = logits;
@@ -259,7 +297,7 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
     LOSSGEN_TRY(check_row_type(call->loss, logits));
     if (o.reduction != LOSSGEN_REDUCTION_NONE) LOSSGEN_TRY(check_scalar(call->loss));
     if (o.reduction == LOSSGEN_REDUCTION_NONE) {
-      LOSSGEN_TRY(check_shape(call->loss, target));
+      LOSSGEN_TRY(check_shape(call->loss, call->rows));
       p.row[kLoss] = call->loss;
     }
     LOSSGEN_TRY(read_extras(arguments, call, &p.row[kLse]));
@@ -269,7 +307,7 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
   if (p.row[kLse].defined()) {
     LOSSGEN_TRY(check_device(p.row[kLse], logits));
     LOSSGEN_TRY(check_row_type(p.row[kLse], logits));
-    LOSSGEN_TRY(check_shape(p.row[kLse], target));
+    LOSSGEN_TRY(check_shape(p.row[kLse], call->rows));
   }
   if (o.weight) {
     LOSSGEN_TRY(read_tensor("weight", o.weight, kFloats, &call->weight));
@@ -300,14 +338,17 @@ lossgen_status check_overlaps(const LossCall &call) {
   const Problem &p = call.problem;
   const Tensor *outputs[] = {&p.matrix[kOut], &p.matrix[kLogProbs], &p.row[kArgmax],    &p.row[kEntropy], &call.loss,
                              &call.correct,   &call.total_weight,   call.lse_is_input ? nullptr : &p.row[kLse]};
-  const Tensor *inputs[] = {&p.matrix[kIn0],   &p.row[kTarget],     &call.weight,
-                            &p.row[kRowWeight], &p.row[kGradLoss], &call.grad_scalar,
-                            &call.saved_total_weight, call.lse_is_input ? &p.row[kLse] : nullptr};
+  const Tensor *const probs = &p.matrix[kIn1];
+  const Tensor *inputs[] = {&p.matrix[kIn0],    probs,
+                            &p.row[kTarget],    &call.weight,
+                            &p.row[kRowWeight], &p.row[kGradLoss],
+                            &call.grad_scalar,  &call.saved_total_weight,
+                            call.lse_is_input ? &p.row[kLse] : nullptr};
   for (const Tensor *out : outputs) {
     if (!out || !out->defined()) continue;
     LOSSGEN_TRY(check_no_self_overlap(*out));
     for (const Tensor *in : inputs)
-      if (in) LOSSGEN_TRY(check_no_overlap(*out, *in, out == &p.matrix[kOut] && in == &p.matrix[kIn0]));
+      if (in) LOSSGEN_TRY(check_no_overlap(*out, *in, out == &p.matrix[kOut] && (in == &p.matrix[kIn0] || in == probs)));
     for (const Tensor *other : outputs)
       if (other && other != out) LOSSGEN_TRY(check_no_overlap(*out, *other, false));
   }
@@ -315,6 +356,8 @@ lossgen_status check_overlaps(const LossCall &call) {
 }
 
 lossgen_status loss_on_device(const LossArguments &arguments, const LossCall &call) {
+  if (arguments.from_probs)
+    return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "logits is on a device; cross_entropy_probs runs on the host");
   DeviceArguments d;
   d.class_axis = call.problem.class_axis;
   d.input = arguments.logits;
@@ -337,7 +380,7 @@ lossgen_status loss(const LossArguments &arguments) {
   LOSSGEN_TRY(check_overlaps(call));
   if (!on_host(call.problem.matrix[kIn0])) return loss_on_device(arguments, call);
   LOSSGEN_TRY(resolve_target(call.options.target, &call.forced_target));
-  return run_loss(&call);
+  return arguments.from_probs ? run_loss_probs(&call) : run_loss(&call);
 }
 
 }  // namespace
@@ -424,6 +467,47 @@ lossgen_status lossgen_cross_entropy_forward_backward(const DLTensor *logits, co
   a.grad = grad_logits;
   a.extras = extras;
   a.forward = a.backward = true;
+  return loss(a);
+}
+
+lossgen_status lossgen_cross_entropy_probs_forward(const DLTensor *logits, const DLTensor *probs,
+                                                   const lossgen_options *options, DLTensor *loss_out,
+                                                   const lossgen_extras *extras) {
+  ErrorScope scope("cross_entropy_probs_forward");
+  LossArguments a;
+  a.logits = logits;
+  a.probs = probs;
+  a.options = options;
+  a.loss = loss_out;
+  a.extras = extras;
+  a.from_probs = a.forward = true;
+  return loss(a);
+}
+
+lossgen_status lossgen_cross_entropy_probs_backward(const DLTensor *logits, const DLTensor *probs,
+                                                    const lossgen_options *options, DLTensor *grad_logits) {
+  ErrorScope scope("cross_entropy_probs_backward");
+  LossArguments a;
+  a.logits = logits;
+  a.probs = probs;
+  a.options = options;
+  a.grad = grad_logits;
+  a.from_probs = a.backward = true;
+  return loss(a);
+}
+
+lossgen_status lossgen_cross_entropy_probs_forward_backward(const DLTensor *logits, const DLTensor *probs,
+                                                            const lossgen_options *options, DLTensor *loss_out,
+                                                            DLTensor *grad_logits, const lossgen_extras *extras) {
+  ErrorScope scope("cross_entropy_probs_forward_backward");
+  LossArguments a;
+  a.logits = logits;
+  a.probs = probs;
+  a.options = options;
+  a.loss = loss_out;
+  a.grad = grad_logits;
+  a.extras = extras;
+  a.from_probs = a.forward = a.backward = true;
   return loss(a);
 }
 

@@ -32,6 +32,13 @@ constexpr OpStages kOps[] = {
      2,
      {LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact, LOSSGEN_STAGE_cross_entropy_backward,
       kEnd}},
+    {"cross_entropy_probs_forward", 2, {LOSSGEN_STAGE_cross_entropy_probs_forward, kEnd}},
+    {"cross_entropy_probs_backward",
+     3,
+     {LOSSGEN_STAGE_cross_entropy_probs_forward, LOSSGEN_STAGE_cross_entropy_probs_backward, kEnd}},
+    {"cross_entropy_probs_forward_backward",
+     3,
+     {LOSSGEN_STAGE_cross_entropy_probs_forward, LOSSGEN_STAGE_cross_entropy_probs_backward, kEnd}},
 };
 
 // Why targets newer than the one taken were passed over.

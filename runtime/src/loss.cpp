@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,7 +13,7 @@
 #include "names.h"
 #include "parallel.h"
 #include "pieces.h"
-#include "registry.h"
+#include "rows.h"
 
 namespace lossgen {
 
@@ -32,13 +31,6 @@ struct Sums {
   double loss, weight;
   int64_t kept, correct;
 };
-
-void *allocate(const lossgen_options &o, size_t bytes) {
-  return o.allocate ? o.allocate(o.allocator_user, bytes) : malloc(bytes);
-}
-void release(const lossgen_options &o, void *memory) {
-  o.release ? o.release(o.allocator_user, memory) : free(memory);
-}
 
 template <class S>
 class LossRun {
@@ -67,9 +59,7 @@ class LossRun {
         total = add_up();
       }
       if (mean && saved) load_rows(&total.weight, call_.saved_total_weight.data, call_.saved_total_weight.type, 1, 1);
-      double upstream = 1;
-      if (call_.grad_scalar.defined()) load_rows(&upstream, call_.grad_scalar.data, call_.grad_scalar.type, 1, 1);
-      scale_ = mean ? upstream / (saved ? total.weight : denominator(total)) : upstream;
+      scale_ = upstream(call_) / (!mean ? 1 : saved ? total.weight : denominator(total));
     }
     if (call_.want_loss || p_.classes > 0) {
       if (p_.pieces > 1) run_pieces();
@@ -77,15 +67,7 @@ class LossRun {
       if (!call_.want_grad && check && bad_block_ != kNone) return report_bad_target();
       if (call_.want_loss) total = add_up();
     }
-    if (call_.want_loss && o.reduction != LOSSGEN_REDUCTION_NONE) {
-      double loss = total.loss;
-      if (mean) loss = total.kept == 0 && o.empty_mean_is_zero ? 0.0 : loss / denominator(total);
-      store_rows(call_.loss.data, call_.loss.type, 1, &loss, 1);
-    }
-    if (call_.total_weight.defined()) {
-      const double weight = mean ? denominator(total) : 0.0;
-      store_rows(call_.total_weight.data, call_.total_weight.type, 1, &weight, 1);
-    }
+    store_reduced(call_, total.loss, total.kept, mean ? denominator(total) : 0);
     if (call_.correct.defined()) *(int64_t *)call_.correct.data = total.correct;
     return LOSSGEN_OK;
   }
@@ -156,11 +138,7 @@ class LossRun {
 
   // own: the row's own weight; w: that times w[y], 0 for ignored rows.
   void load_weights(const Block &b, Scratch *s) const {
-    const Tensor &own = p_.row[kRowWeight];
-    if (own.defined())
-      load_rows(s->own, own.data + b.row[kRowWeight] * own.bytes(), own.type, p_.inner.row[kRowWeight], b.rows);
-    else
-      std::fill(s->own, s->own + b.rows, (S)1);
+    load_block(p_, kRowWeight, b, s->own);
     for (int64_t i = 0; i < b.rows; i++)
       s->w[i] = s->cls[i] < 0 ? 0 : weight_ ? s->own[i] * weight_[s->cls[i]] : s->own[i];
   }
@@ -317,8 +295,7 @@ class LossRun {
   }
 
   void saved_lse(const Block &b, Scratch *s) const {
-    const Tensor &lse = p_.row[kLse];
-    load_rows(s->ref, lse.data + b.row[kLse] * lse.bytes(), lse.type, p_.inner.row[kLse], b.rows);
+    load_block(p_, kLse, b, s->ref);
     std::copy(s->ref, s->ref + b.rows, s->lse);
     std::fill(s->sum, s->sum + b.rows, (S)1);
   }
@@ -369,25 +346,10 @@ class LossRun {
 
   // Outputs beside the loss that need the block's logits before the gradient replaces them.
   void extras(const Block &b, Scratch *s, Sums *sums) const {
-    const Buffer2 in(p_, kIn0, b, 0, b.rows);
-    if (k_.log_probs) {
-      const Buffer2 out(p_, kLogProbs, b, 0, b.rows);
-      call(k_.log_probs, lossgen_args_log_softmax_forward{&in, &out});
-    }
-    if (!k_.stats) return;
     int32_t argmax[kMaxBlockRows];
-    const Buffer1 first(argmax, b.rows), entropy_rows(s->b, b.rows);
-    call(k_.stats, lossgen_args_row_stats{&in, &first, &entropy_rows});
+    store_row_outputs(p_, b, k_.log_probs, k_.stats, s->b, argmax);
+    if (!k_.stats) return;
     for (int64_t i = 0; i < b.rows; i++) sums->correct += s->cls[i] >= 0 && s->cls[i] == argmax[i];
-    const Tensor &entropy = p_.row[kEntropy], &best = p_.row[kArgmax];
-    if (entropy.defined())
-      store_rows(entropy.data + b.row[kEntropy] * entropy.bytes(), entropy.type, p_.inner.row[kEntropy], s->b, b.rows);
-    if (!best.defined()) return;
-    const int64_t stride = p_.inner.row[kArgmax];
-    for (int64_t i = 0; i < b.rows; i++) {
-      if (best.bytes() == 8) ((int64_t *)best.data)[b.row[kArgmax] + i * stride] = argmax[i];
-      else ((int32_t *)best.data)[b.row[kArgmax] + i * stride] = argmax[i];
-    }
   }
 
   void finish_loss(const Block &b, Scratch *s, Sums *sums) const {
@@ -395,14 +357,9 @@ class LossRun {
       for (int64_t i = 0; i < b.rows; i++)
         if (s->cls[i] >= 0) s->nll[i] = row_loss(*s, i);
     count(b, s->cls, s->w, sums);
-    const Tensor &lse = p_.row[kLse], &loss = p_.row[kLoss];
-    if (lse.defined() && !call_.lse_is_input)
-      store_rows(lse.data + b.row[kLse] * lse.bytes(), lse.type, p_.inner.row[kLse], s->lse, b.rows);
-    if (loss.defined()) {
-      store_rows(loss.data + b.row[kLoss] * loss.bytes(), loss.type, p_.inner.row[kLoss], s->nll, b.rows);
-      return;
-    }
-    sums->loss += sum(s->nll, b.rows);
+    if (!call_.lse_is_input) store_block(p_, kLse, b, s->lse);
+    if (p_.row[kLoss].defined()) store_block(p_, kLoss, b, s->nll);
+    else sums->loss += sum(s->nll, b.rows);
   }
 
   // a, b and d of lossgen.h's gradient; returns where d stands.
@@ -412,9 +369,7 @@ class LossRun {
       std::fill(s->a, s->a + b.rows, (S)scale_);
       d = s->a;
     } else {
-      const Tensor &g = p_.row[kGradLoss];
-      if (g.defined()) load_rows(d, g.data + b.row[kGradLoss] * g.bytes(), g.type, p_.inner.row[kGradLoss], b.rows);
-      else std::fill(d, d + b.rows, (S)1);
+      load_block(p_, kGradLoss, b, d);
       const double z = 2 * call_.options.z_loss;
       for (int64_t i = 0; i < b.rows; i++) {
         // In f64: the scale alone may leave the range of f32 (weights of 1e-39 have a sum of that size).
@@ -493,41 +448,12 @@ class LossRun {
   Sums sums_[kMaxChunks];  // left as it is until a chunk is done: clearing 32 KB costs more than a small call
 };
 
-lossgen_status find(const LossCall &call, lossgen_stage_id stage, int dtype, int layout, const lossgen_kernel **kernel) {
-  const bool general = call.options.general_kernels_only;
-  const int64_t classes = call.problem.pieces > 1 ? 0 : call.problem.classes;  // a piece is any number of classes
-  *kernel = find_kernel(stage, dtype, layout, classes, call.forced_target, general);
-  return *kernel ? LOSSGEN_OK : explain_missing(stage, dtype, layout, classes, call.forced_target, general);
-}
-
-// Class weights as one dense array of S: the tensor itself where it already is one. Label smoothing wants ones where
-// there are none.
-template <class S>
-lossgen_status dense_weights(const LossCall &call, S **owned, const S **weights) {
-  const Tensor &w = call.weight;
-  const int64_t classes = call.problem.classes;
-  *owned = nullptr;
-  *weights = nullptr;
-  if (classes == 0 || (!w.defined() && call.options.label_smoothing == 0)) return LOSSGEN_OK;
-  if (w.defined() && w.bytes() == sizeof(S) && (w.stride[0] == 1 || classes == 1)) {
-    *weights = (const S *)w.data;
-    return LOSSGEN_OK;
-  }
-  const size_t bytes = (size_t)classes * sizeof(S);
-  const lossgen_options &o = call.options;
-  *owned = (S *)allocate(o, bytes);
-  if (!*owned) return fail(LOSSGEN_OUT_OF_MEMORY, "no memory for %zu bytes of class weights", bytes);
-  if (w.defined()) load_rows(*owned, w.data, w.type, w.stride[0], classes);
-  else std::fill(*owned, *owned + classes, (S)1);
-  *weights = *owned;
-  return LOSSGEN_OK;
-}
-
 template <class S>
 lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
   S *owned;
   const S *weights;
-  lossgen_status status = dense_weights(call, &owned, &weights);
+  // Label smoothing wants ones where there are no weights.
+  lossgen_status status = dense_weights(call, call.options.label_smoothing != 0, &owned, &weights);
   if (status != LOSSGEN_OK) return status;
   status = LossRun<S>(call, kernels, weights).run();
   if (owned) release(call.options, owned);
@@ -539,19 +465,14 @@ lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
 lossgen_status run_loss(LossCall *call) {
   Problem &p = call->problem;
   lossgen_status status = canonicalize(&p);
+  if (status == LOSSGEN_OK) status = check_row_outputs(*call);
   if (status != LOSSGEN_OK) return status;
   const int dtype = dtype_id(p.matrix[kIn0].type);
   const bool nll = call->from_log_probs, general = call->options.label_smoothing != 0;
-  const bool stats = p.row[kArgmax].defined() || p.row[kEntropy].defined() || call->correct.defined();
-  if (p.classes == 0 && p.rows > 0 && (p.row[kArgmax].defined() || p.row[kEntropy].defined()))
-    return fail(LOSSGEN_BAD_ARGUMENT, "extras.argmax and extras.entropy need at least one class");
+  const bool stats = wants_stats(*call);
   if (!nll && !general && !stats && !p.matrix[kLogProbs].defined()) split_long_rows(&p);
   Kernels k;
-  const struct {
-    bool wanted;
-    lossgen_stage_id stage;
-    const lossgen_kernel **kernel;
-  } wanted[] = {
+  const WantedKernel wanted[] = {
       {nll && call->want_loss, LOSSGEN_STAGE_nll_loss_forward, &k.forward},
       {nll && call->want_grad, LOSSGEN_STAGE_nll_loss_backward, &k.backward},
       {!nll && !general, LOSSGEN_STAGE_cross_entropy_forward, &k.forward},
@@ -562,9 +483,9 @@ lossgen_status run_loss(LossCall *call) {
       {p.matrix[kLogProbs].defined(), LOSSGEN_STAGE_log_softmax_forward, &k.log_probs},
       {stats, LOSSGEN_STAGE_row_stats, &k.stats},
   };
-  status = find(*call, LOSSGEN_STAGE_target_classes, dtype_id(p.row[kTarget].type), LOSSGEN_LAYOUT_any, &k.classes);
-  for (const auto &w : wanted)
-    if (status == LOSSGEN_OK && w.wanted) status = find(*call, w.stage, dtype, p.layout, w.kernel);
+  status = find_for(*call, LOSSGEN_STAGE_target_classes, dtype_id(p.row[kTarget].type), LOSSGEN_LAYOUT_any, &k.classes);
+  for (const WantedKernel &w : wanted)
+    if (status == LOSSGEN_OK && w.wanted) status = find_for(*call, w.stage, dtype, p.layout, w.kernel);
   if (status != LOSSGEN_OK) return status;
   // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way.
   const bool in_place = p.matrix[kOut].data == p.matrix[kIn0].data;

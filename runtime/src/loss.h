@@ -1,4 +1,4 @@
-// nll_loss and cross_entropy, forward, backward and both at once, on the host.
+// nll_loss, cross_entropy and cross_entropy_probs, forward, backward and both at once, on the host.
 #ifndef LOSSGEN_RUNTIME_LOSS_H
 #define LOSSGEN_RUNTIME_LOSS_H
 
@@ -6,15 +6,19 @@
 
 namespace lossgen {
 
+constexpr int64_t kDefaultIgnoreIndex = -100;
+
 // A call after its arguments were read and checked.
 struct LossCall {
-  Problem problem;  // kIn0 logits or log-probs (for nll_loss backward: the gradient's tensor), kOut the gradient
+  // kIn0 logits or log-probs (for nll_loss backward: the gradient's tensor), kIn1 class probabilities, kOut the gradient
+  Problem problem;
   lossgen_options options;
   int forced_target = -1;
   bool from_log_probs = false;  // nll_loss
   bool want_loss = false, want_grad = false;
-  int64_t ignore_index = -100;
+  int64_t ignore_index = kDefaultIgnoreIndex;
   bool has_ignore = true;
+  Tensor rows;          // shape of the tensors with one element per row; named after what it was taken from
   Tensor weight;        // [C] or undefined
   Tensor loss;          // undefined without want_loss; scalar unless reduction none (then it is row[kLoss] as well)
   Tensor grad_scalar;   // upstream gradient [] or undefined; per row it is row[kGradLoss]
@@ -24,6 +28,7 @@ struct LossCall {
 };
 
 lossgen_status run_loss(LossCall *call);
+lossgen_status run_loss_probs(LossCall *call);  // loss_probs.cpp
 
 }  // namespace lossgen
 #endif

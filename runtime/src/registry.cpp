@@ -148,7 +148,7 @@ bool is_host_target(int target) { return strcmp(target_machine(target), "cuda") 
 
 // "cross_entropy_backward" -> "cross_entropy", the name that lossgen_add_library's OPS takes; NULL for helpers.
 const char *op_of_stage(int stage) {
-  for (const char *op : {"log_softmax", "nll_loss", "cross_entropy"}) {
+  for (const char *op : {"log_softmax", "nll_loss", "cross_entropy_probs", "cross_entropy"}) {
     if (strncmp(stage_name(stage), op, strlen(op)) == 0) return op;
   }
   return nullptr;

@@ -11,12 +11,6 @@ class Corpus {
   std::vector<BadInput> list;
 };
 
-bool takes_extras(Op op) {
-  return op == Op::nll_loss_forward || op == Op::cross_entropy_forward || op == Op::cross_entropy_forward_backward;
-}
-bool takes_saved(Op op) { return op == Op::nll_loss_backward || op == Op::cross_entropy_backward; }
-bool takes_grad_loss(Op op) { return takes_saved(op) || op == Op::cross_entropy_forward_backward; }
-
 void upstream(Corpus &c, Op op) {
   c.add(op, "grad_loss_of_mean_has_rows", {"grad_loss", "[4]", "[]"}, [](Problem &p) {
     p.grad_loss.reshape({4});
@@ -51,14 +45,33 @@ void upstream(Corpus &c, Op op) {
   });
 }
 
-void extras(Corpus &c, Op op) {
-  using Spoil = std::function<void(Problem &)>;
-  auto with = [](Spoil spoil) -> Spoil {
-    return [spoil](Problem &p) {
-      p.use_extras = true;
-      spoil(p);
-    };
+using Spoil = std::function<void(Problem &)>;
+
+Spoil with_extras(Spoil spoil) {
+  return [spoil](Problem &p) {
+    p.use_extras = true;
+    spoil(p);
   };
+}
+
+void correct(Corpus &c, Op op) {
+  const auto with = with_extras;
+  c.add(op, "correct_i32", {"extras.correct is i32, expected i64"}, with([](Problem &p) {
+          p.correct.tensor.dtype = i32;
+          p.extras.correct = p.correct.get();
+        }));
+  c.add(op, "correct_of_rows", {"extras.correct has shape [4], expected a scalar, []"}, with([](Problem &p) {
+          p.correct.reshape({4});
+          p.extras.correct = p.correct.get();
+        }));
+  c.add(op, "correct_data_null", {"extras.correct has no data"}, with([](Problem &p) {
+          p.correct.tensor.data = nullptr;
+          p.extras.correct = p.correct.get();
+        }));
+}
+
+void extras(Corpus &c, Op op) {
+  const auto with = with_extras;
   c.add(op, "extras_size_0", {"extras.size is 0"}, with([](Problem &p) { p.extras.size = 0; }));
   c.add(op, "extras_size_cuts_a_field", {"extras.size", "cuts a field", "sizeof(lossgen_extras)"},
         with([](Problem &p) { p.extras.size -= 1; }));
@@ -84,18 +97,12 @@ void extras(Corpus &c, Op op) {
           p.argmax.reshape({4}, {0});
           p.extras.argmax = p.argmax.get();
         }));
-  c.add(op, "correct_i32", {"extras.correct is i32, expected i64"}, with([](Problem &p) {
-          p.correct.tensor.dtype = i32;
-          p.extras.correct = p.correct.get();
-        }));
-  c.add(op, "correct_of_rows", {"extras.correct has shape [4], expected a scalar, []"}, with([](Problem &p) {
-          p.correct.reshape({4});
-          p.extras.correct = p.correct.get();
-        }));
-  c.add(op, "correct_data_null", {"extras.correct has no data"}, with([](Problem &p) {
-          p.correct.tensor.data = nullptr;
-          p.extras.correct = p.correct.get();
-        }));
+  if (takes_probs(op)) {
+    c.add(op, "correct", {"extras.correct", "nll_loss and cross_entropy"},
+          with([](Problem &p) { p.extras.correct = p.correct.get(); }));
+  } else {
+    correct(c, op);
+  }
   c.add(op, "total_weight_shape", {"total_weight", "[1]", "[]"}, with([](Problem &p) {
           p.total_weight.reshape({1});
           p.extras.total_weight = p.total_weight.get();
@@ -130,8 +137,9 @@ void extras(Corpus &c, Op op) {
           p.extras.entropy = p.entropy.get();
           p.extras.lse = p.lse.get();
         }));
-  c.add(op, "argmax_overlaps_target", {"extras.argmax overlaps target"}, with([](Problem &p) {
-          p.argmax.tensor.data = p.target.tensor.data;
+  c.add(op, "argmax_overlaps_input", {"extras.argmax overlaps", takes_probs(op) ? "probs" : "target"},
+        with([op](Problem &p) {
+          p.argmax.tensor.data = (takes_probs(op) ? p.probs : p.target).tensor.data;
           p.extras.argmax = p.argmax.get();
         }));
   c.add(op, "log_probs_f64", {"extras.log_probs is f64, expected that of logits, f32"}, with([](Problem &p) {
@@ -150,8 +158,8 @@ void extras(Corpus &c, Op op) {
           p.lse.reshape({4}, {0});
           p.extras.lse = p.lse.get();
         }));
-  c.add(op, "lse_overlaps_target", {"lse", "overlaps target"}, with([](Problem &p) {
-          p.lse.tensor.data = p.target.tensor.data;
+  c.add(op, "lse_overlaps_input", {"lse overlaps", takes_probs(op) ? "probs" : "target"}, with([op](Problem &p) {
+          p.lse.tensor.data = (takes_probs(op) ? p.probs : p.target).tensor.data;
           p.extras.lse = p.lse.get();
         }));
   c.add(op, "log_probs_shape", {"log_probs", "[4, 2]", "[4, 3]"}, with([](Problem &p) {
@@ -223,8 +231,8 @@ void saved(Corpus &c, Op op) {
 std::vector<BadInput> bad_extras() {
   Corpus corpus;
   for (Op op : kAllOps) {
-    if (takes_grad_loss(op)) upstream(corpus, op);
-    if (takes_extras(op)) extras(corpus, op);
+    if (!is_log_softmax(op) && has_matrix_output(op)) upstream(corpus, op);
+    if (has_loss(op)) extras(corpus, op);
     if (takes_saved(op)) saved(corpus, op);
   }
   return std::move(corpus.list);

@@ -14,8 +14,6 @@ class Corpus {
   std::vector<BadInput> list;
 };
 
-bool takes_target(Op op) { return op != Op::log_softmax_forward && op != Op::log_softmax_backward; }
-bool is_cross_entropy(Op op) { return takes_target(op) && op != Op::nll_loss_forward && op != Op::nll_loss_backward; }
 void of_every_op(Corpus &c, Op op) {
   c.add(op, "options_size_0", {"options.size is 0", "sizeof(lossgen_options)"}, [](Problem &p) { p.options.size = 0; });
   c.add(op, "options_size_of_a_newer_header", {"options.size", "older than the header"},
@@ -51,6 +49,20 @@ void of_every_op(Corpus &c, Op op) {
   });
 }
 
+// Options about class indices, of ops that take none.
+void without_indices(Corpus &c, Op op) {
+  c.add(op, "ignore_index", {"ignore_index", "nll_loss and cross_entropy"}, [](Problem &p) {
+    p.options.ignore_mode = LOSSGEN_IGNORE_INDEX;
+    p.options.ignore_index = 1;
+  });
+  c.add(op, "ignore_none", {"ignore_index", "nll_loss and cross_entropy"},
+        [](Problem &p) { p.options.ignore_mode = LOSSGEN_IGNORE_NONE; });
+  c.add(op, "bounds_ignore", {"bounds", "nll_loss and cross_entropy"},
+        [](Problem &p) { p.options.bounds = LOSSGEN_BOUNDS_IGNORE; });
+  c.add(op, "bounds_unchecked", {"bounds", "nll_loss and cross_entropy"},
+        [](Problem &p) { p.options.bounds = LOSSGEN_BOUNDS_UNCHECKED; });
+}
+
 void of_log_softmax(Corpus &c, Op op) {
   // What it does not have, and who has it.
   c.add(op, "weight", {"weight", "cross_entropy"}, [](Problem &p) { p.options.weight = p.weight.get(); });
@@ -62,6 +74,10 @@ void of_log_softmax(Corpus &c, Op op) {
   c.add(op, "label_smoothing", {"label_smoothing", "cross_entropy"},
         [](Problem &p) { p.options.label_smoothing = 0.1; });
   c.add(op, "z_loss", {"z_loss", "cross_entropy"}, [](Problem &p) { p.options.z_loss = 1e-4; });
+  c.add(op, "denominator", {"denominator", "cross_entropy"},
+        [](Problem &p) { p.options.denominator = LOSSGEN_DENOMINATOR_ROWS; });
+  c.add(op, "empty_mean_is_zero", {"empty_mean_is_zero", "cross_entropy"},
+        [](Problem &p) { p.options.empty_mean_is_zero = 1; });
 }
 
 void of_losses(Corpus &c, Op op) {
@@ -152,7 +168,7 @@ void of_losses(Corpus &c, Op op) {
     p.row_weight.reshape({3});
     p.options.row_weight = p.row_weight.get();
   });
-  if (is_cross_entropy(op)) {
+  if (!is_nll_loss(op)) {
     c.add(op, "label_smoothing_above_1", {"label_smoothing is 1.5", "[0, 1]"},
           [](Problem &p) { p.options.label_smoothing = 1.5; });
     c.add(op, "label_smoothing_negative", {"label_smoothing is -0.1", "[0, 1]"},
@@ -174,8 +190,9 @@ std::vector<BadInput> bad_options() {
   Corpus corpus;
   for (Op op : kAllOps) {
     of_every_op(corpus, op);
-    if (takes_target(op)) of_losses(corpus, op);
-    else of_log_softmax(corpus, op);
+    if (is_log_softmax(op)) of_log_softmax(corpus, op);
+    else of_losses(corpus, op);
+    if (is_log_softmax(op) || takes_probs(op)) without_indices(corpus, op);
   }
   return std::move(corpus.list);
 }

@@ -40,6 +40,16 @@ const std::vector<Role> &roles() {
       {Op::cross_entropy_forward_backward, "target", &Problem::target, false},
       {Op::cross_entropy_forward_backward, "loss", &Problem::loss, true},
       {Op::cross_entropy_forward_backward, "grad_logits", &Problem::out, true},
+      {Op::cross_entropy_probs_forward, "logits", &Problem::logits, false},
+      {Op::cross_entropy_probs_forward, "probs", &Problem::probs, false},
+      {Op::cross_entropy_probs_forward, "loss", &Problem::loss, true},
+      {Op::cross_entropy_probs_backward, "logits", &Problem::logits, false},
+      {Op::cross_entropy_probs_backward, "probs", &Problem::probs, false},
+      {Op::cross_entropy_probs_backward, "grad_logits", &Problem::out, true},
+      {Op::cross_entropy_probs_forward_backward, "logits", &Problem::logits, false},
+      {Op::cross_entropy_probs_forward_backward, "probs", &Problem::probs, false},
+      {Op::cross_entropy_probs_forward_backward, "loss", &Problem::loss, true},
+      {Op::cross_entropy_probs_forward_backward, "grad_logits", &Problem::out, true},
   };
   return list;
 }
@@ -114,7 +124,7 @@ void types_and_devices(Corpus &c) {
         (p.*role.argument).tensor.device = {kDLCUDA, 0};
       });
     }
-    if (role.is_output && name != "loss" && role.op != Op::nll_loss_backward) {
+    if ((role.is_output && name != "loss" && role.op != Op::nll_loss_backward) || name == "probs") {
       c.add(role.op, name + "_f64", LOSSGEN_BAD_ARGUMENT, {role.name, "f64", "f32"},
             [role](Problem &p) { (p.*role.argument).tensor.dtype = f64; });
     }
@@ -190,8 +200,13 @@ void overlaps(Corpus &c) {
     if (std::string(role.name) == "loss") {
       c.add(role.op, "loss_overlaps_input", LOSSGEN_BAD_ARGUMENT, {"loss", "overlaps"},
             [=](Problem &p) { onto(p.loss, p.logits, 20); });
-      c.add(role.op, "loss_overlaps_target", LOSSGEN_BAD_ARGUMENT, {"loss", "overlaps target"},
-            [=](Problem &p) { onto(p.loss, p.target, 8); });
+      if (takes_probs(role.op)) {
+        c.add(role.op, "loss_overlaps_probs", LOSSGEN_BAD_ARGUMENT, {"loss", "overlaps probs"},
+              [=](Problem &p) { onto(p.loss, p.probs, 20); });
+      } else {
+        c.add(role.op, "loss_overlaps_target", LOSSGEN_BAD_ARGUMENT, {"loss", "overlaps target"},
+              [=](Problem &p) { onto(p.loss, p.target, 8); });
+      }
       c.add(role.op, "loss_overlaps_weight", LOSSGEN_BAD_ARGUMENT, {"loss", "overlaps weight"}, [=](Problem &p) {
         p.options.weight = p.weight.get();
         onto(p.loss, p.weight, 4);
@@ -210,7 +225,10 @@ void overlaps(Corpus &c) {
           [a](Problem &p) {
             (p.*a).reshape({4, 3}, {2, 1});
           });
-    if (role.op != Op::log_softmax_forward && role.op != Op::log_softmax_backward) {
+    if (takes_probs(role.op)) {
+      c.add(role.op, "grad_logits_shifted_in_probs", LOSSGEN_BAD_ARGUMENT, {role.name, "overlaps probs"},
+            [=](Problem &p) { onto(p.out, p.probs, 4); });
+    } else if (!is_log_softmax(role.op)) {
       c.add(role.op, std::string(role.name) + "_overlaps_target", LOSSGEN_BAD_ARGUMENT, {role.name, "overlaps target"},
             [=](Problem &p) { onto(p.*a, p.target, 16); });
     }
@@ -224,6 +242,8 @@ void overlaps(Corpus &c) {
           });
   }
   c.add(Op::cross_entropy_forward_backward, "loss_overlaps_gradient", LOSSGEN_BAD_ARGUMENT,
+        {"loss", "grad_logits", "overlap"}, [=](Problem &p) { onto(p.loss, p.out, 20); });
+  c.add(Op::cross_entropy_probs_forward_backward, "loss_overlaps_gradient", LOSSGEN_BAD_ARGUMENT,
         {"loss", "grad_logits", "overlap"}, [=](Problem &p) { onto(p.loss, p.out, 20); });
   c.add(Op::cross_entropy_backward, "gradient_overlaps_weight", LOSSGEN_BAD_ARGUMENT,
         {"grad_logits", "overlaps weight"}, [=](Problem &p) {

@@ -82,6 +82,36 @@ TEST(Hpp, BackwardAndForwardBackwardAgree) {
   for (int i = 0; i < 12; ++i) EXPECT_NEAR(a[i], s.x[i], 1e-6);
 }
 
+TEST(Hpp, FloatingTargetsAreClassProbabilities) {
+  const Sample s;
+  std::vector<float> q(12);
+  for (int r : {0, 1, 3}) q[3 * r + static_cast<int>(s.y[r])] = 1;  // row 2: nothing, loss 0
+  const View probs(q.data(), {4, 3});
+  const double sum = s.nll(0) + s.nll(1) + s.nll(3);
+  EXPECT_NEAR(lossgen::cross_entropy(s.logits(), probs).item(), sum / 4, 1e-6);
+  const lossgen::Loss none = lossgen::cross_entropy(s.logits(), probs, {}, {}, -100, {}, Reduction::none);
+  ASSERT_EQ(none.shape(), lossgen::Shape{4});
+  EXPECT_NEAR(none[1], s.nll(1), 1e-6);
+  EXPECT_EQ(none[2], 0.0);
+  // The class axis in front: the transpose of both.
+  lossgen::CrossEntropyLoss front({}, {}, -100, {}, Reduction::none);
+  front.options.class_axis_given = 1;
+  EXPECT_EQ(front(View(s.x.data(), {3, 4}, {1, 3}), View(q.data(), {3, 4}, {1, 3})).shape(), lossgen::Shape{4});
+  // As PyTorch: an ignore_index is an error from 0 on.
+  EXPECT_NEAR(lossgen::cross_entropy(s.logits(), probs, {}, {}, -1).item(), sum / 4, 1e-6);
+  EXPECT_THROW(lossgen::cross_entropy(s.logits(), probs, {}, {}, 1), lossgen::Error);
+  EXPECT_THROW(lossgen::nll_loss(s.logits(), probs), lossgen::Error);
+  // Forward, backward and both at once, in place of the probabilities too.
+  const std::vector<float> w = {1, 2, 0.5f};
+  const lossgen::CrossEntropyLoss criterion(View(w.data(), {3}), {}, -100, {}, Reduction::mean, 0.1);
+  std::vector<float> a(12), b = q;
+  criterion.backward(s.logits(), probs, MutableView(a.data(), {4, 3}));
+  const MutableView in_place(b.data(), {4, 3});
+  EXPECT_NEAR(criterion.forward_backward(s.logits(), in_place, in_place).item(), criterion(s.logits(), probs).item(),
+              1e-6);
+  for (int i = 0; i < 12; ++i) EXPECT_NEAR(a[i], b[i], 1e-6);
+}
+
 TEST(Hpp, ErrorsCarryStatusAndMessage) {
   Sample s;
   s.y[1] = 3;

@@ -22,9 +22,7 @@ TEST(Options, ZeroedInitAndNullAreTheSame) {
     null.null_options = true;
     std::memset(&zeroed.options, 0, sizeof(zeroed.options));
     zeroed.options.size = sizeof(zeroed.options);
-    spelled.options.reduction = op == Op::log_softmax_forward || op == Op::log_softmax_backward
-                                    ? spelled.options.reduction
-                                    : LOSSGEN_REDUCTION_MEAN;
+    spelled.options.reduction = LOSSGEN_REDUCTION_MEAN;
     spelled.options.ignore_mode = LOSSGEN_IGNORE_INDEX;
     spelled.options.ignore_index = -100;
     spelled.options.class_axis_given = 1;

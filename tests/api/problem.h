@@ -46,7 +46,7 @@ struct Problem {
   explicit Problem(bool spatial = false) {
     const std::vector<int64_t> full = spatial ? std::vector<int64_t>{2, 3, 2, 3} : std::vector<int64_t>{4, 3};
     const std::vector<int64_t> rows = spatial ? std::vector<int64_t>{2, 2, 3} : std::vector<int64_t>{4};
-    for (Argument *a : {&logits, &grad, &out}) a->allocate(f32, full);
+    for (Argument *a : {&logits, &probs, &grad, &out}) a->allocate(f32, full);
     target.allocate(i64, rows);
     for (Argument *a : {&lse, &row_weight, &entropy}) a->allocate(f32, rows);
     argmax.allocate(i64, rows);
@@ -55,6 +55,7 @@ struct Problem {
     weight.allocate(f32, {3});
     for (int i = 0; i < 36; ++i) {
       logits.as<float>()[i] = 0.25f * static_cast<float>(i % 7) - 2;
+      probs.as<float>()[i] = 0.125f * static_cast<float>(i % 5);
       grad.as<float>()[i] = 1;
     }
     for (int r = 0; r < 12; ++r) target.as<int64_t>()[r] = r % 3;
@@ -68,7 +69,7 @@ struct Problem {
 
   static constexpr char kSentinel = 0x5a;
   std::vector<Argument *> outputs() { return {&out, &loss, &lse, &total_weight, &argmax, &correct, &entropy}; }
-  std::vector<Argument *> inputs() { return {&logits, &grad, &target, &weight, &row_weight, &grad_loss}; }
+  std::vector<Argument *> inputs() { return {&logits, &probs, &grad, &target, &weight, &row_weight, &grad_loss}; }
   static bool untouched(const Argument &a) {
     for (char byte : a.memory) {
       if (byte != kSentinel) return false;
@@ -95,11 +96,18 @@ struct Problem {
         return lossgen_cross_entropy_backward(logits.get(), target.get(), o, s, out.get());
       case Op::cross_entropy_forward_backward:
         return lossgen_cross_entropy_forward_backward(logits.get(), target.get(), o, loss.get(), out.get(), e);
+      case Op::cross_entropy_probs_forward:
+        return lossgen_cross_entropy_probs_forward(logits.get(), probs.get(), o, loss.get(), e);
+      case Op::cross_entropy_probs_backward:
+        return lossgen_cross_entropy_probs_backward(logits.get(), probs.get(), o, out.get());
+      case Op::cross_entropy_probs_forward_backward:
+        return lossgen_cross_entropy_probs_forward_backward(logits.get(), probs.get(), o, loss.get(), out.get(), e);
     }
     return LOSSGEN_OK;
   }
 
-  Argument logits, grad, target, out, loss, weight, row_weight, grad_loss, lse, total_weight, argmax, correct, entropy;
+  Argument logits, probs, grad, target, out, loss, weight, row_weight, grad_loss, lse, total_weight, argmax, correct,
+      entropy;
   lossgen_options options = LOSSGEN_OPTIONS_INIT;
   lossgen_extras extras = LOSSGEN_EXTRAS_INIT;
   lossgen_saved saved = LOSSGEN_SAVED_INIT;

@@ -10,11 +10,6 @@
 
 namespace {
 
-bool has_loss(Op op) {
-  return op == Op::nll_loss_forward || op == Op::cross_entropy_forward || op == Op::cross_entropy_forward_backward;
-}
-bool takes_target(Op op) { return op != Op::log_softmax_forward && op != Op::log_softmax_backward; }
-
 constexpr lossgen_reduction kReductions[] = {LOSSGEN_REDUCTION_MEAN, LOSSGEN_REDUCTION_SUM, LOSSGEN_REDUCTION_NONE};
 
 // Logits of this shape and type, class axis 1, in every op and reduction; then `check` sees what came out.
@@ -24,9 +19,9 @@ void run_all(DLDataType dtype, const std::vector<int64_t> &shape, int64_t target
   rows.erase(rows.begin() + 1);
   for (Op op : kAllOps) {
     for (lossgen_reduction reduction : kReductions) {
-      if (!takes_target(op) && reduction != LOSSGEN_REDUCTION_MEAN) continue;
+      if (is_log_softmax(op) && reduction != LOSSGEN_REDUCTION_MEAN) continue;
       Problem p;
-      for (Argument *a : {&p.logits, &p.grad, &p.out}) {
+      for (Argument *a : {&p.logits, &p.probs, &p.grad, &p.out}) {
         a->tensor.dtype = dtype;
         a->reshape(shape);
       }
@@ -86,7 +81,8 @@ TEST(Sizes, NoClasses) {
   }
 }
 
-// One class is always right: loss and gradient are exactly 0.
+// One class is always right: the loss is exactly 0, and so is the gradient but for a probability, scaled and rounded
+// here as a share of softmax, there by itself.
 TEST(Sizes, OneClass) {
   const std::vector<int64_t> shapes[] = {{4, 1}, {2, 1, 3}, {1, 1}};
   for (const auto &shape : shapes) {
@@ -94,9 +90,8 @@ TEST(Sizes, OneClass) {
         static_cast<size_t>(std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()));
     for (DLDataType dtype : kFloatTypes) {
       run_all(dtype, shape, 0, [&](Op op, Problem &p) {
-        const bool of_logits = op != Op::nll_loss_forward && op != Op::nll_loss_backward;
-        EXPECT_TRUE(!has_loss(op) || !of_logits || first_number(p.loss) == 0) << op_name(op);
-        if (op == Op::nll_loss_forward || op == Op::cross_entropy_forward) return;
+        EXPECT_TRUE(!has_loss(op) || is_nll_loss(op) || first_number(p.loss) == 0) << op_name(op);
+        if (!has_matrix_output(op) || takes_probs(op)) return;
         if (op == Op::log_softmax_backward || op == Op::nll_loss_backward) return;  // not of normalised log-probs
         for (size_t i = 0; i < rows * dtype.bits / 8; ++i) EXPECT_EQ(p.out.memory[i] & 0x7f, 0) << op_name(op);
       });
@@ -125,9 +120,10 @@ class Sparse {
   char *data_ = nullptr;
 };
 
-#define SKIP_WITHOUT(sparse)                                                                                         \
-  if (!sparse) GTEST_SKIP() << "this system gives no address space beyond its memory (vm.overcommit_memory, ulimit " \
-                               "-v)"
+#define SKIP_WITHOUT(sparse)                                                                            \
+  if (!sparse)                                                                                          \
+  GTEST_SKIP() << "this system gives no address space beyond its memory (vm.overcommit_memory, ulimit " \
+                  "-v)"
 
 // The problem of 3 rows and 5 classes whose elements lie more than 2^31 elements apart, in every op: the same results
 // as for the compact one, bit for bit.
@@ -139,13 +135,13 @@ TEST(Sizes, StridesBeyond32Bits) {
   } const layouts[] = {{"rows", kFar, 1}, {"planes", 1, int64_t{1} << 27}, {"strided", kFar, 1 << 20}};
   for (const auto &layout : layouts) {
     const size_t span = static_cast<size_t>((kRows - 1) * layout.row + (kClasses - 1) * layout.column + 1);
-    Sparse logits(span * 4), grad(span * 4), out(span * 4), target(static_cast<size_t>(kRows * kFar));
-    SKIP_WITHOUT(logits && grad && out && target);
+    Sparse logits(span * 4), probs(span * 4), grad(span * 4), out(span * 4), target(static_cast<size_t>(kRows * kFar));
+    SKIP_WITHOUT(logits && probs && grad && out && target);
     for (Op op : kAllOps) {
       Problem near, far;
       const std::vector<int64_t> target_step = {kFar};
       for (Problem *p : {&near, &far}) {
-        for (Argument *a : {&p->logits, &p->grad, &p->out}) a->reshape({kRows, kClasses});
+        for (Argument *a : {&p->logits, &p->probs, &p->grad, &p->out}) a->reshape({kRows, kClasses});
         p->target.tensor.dtype = lossgen_dtype(kDLUInt, 8);
         p->target.reshape({kRows});
         p->options.threads = 1;
@@ -157,7 +153,7 @@ TEST(Sizes, StridesBeyond32Bits) {
       const std::vector<int64_t> alike = layout.column == 1 ? std::vector<int64_t>{kClasses, 1}
                                          : layout.row == 1  ? std::vector<int64_t>{1, kRows}
                                                             : std::vector<int64_t>{40, 2};
-      for (Argument *a : {&near.logits, &near.grad, &near.out}) {
+      for (Argument *a : {&near.logits, &near.probs, &near.grad, &near.out}) {
         a->memory.resize(1024);
         a->tensor.data = a->memory.data();
         a->reshape({kRows, kClasses}, alike);
@@ -165,13 +161,15 @@ TEST(Sizes, StridesBeyond32Bits) {
       for (int64_t i = 0; i < kRows * kClasses; ++i) {
         const int64_t n = i / kClasses * alike[0] + i % kClasses * alike[1];
         near.logits.as<float>()[n] = at(logits.as<float>(), i) = static_cast<float>(i * i % 7) - 3;
+        near.probs.as<float>()[n] = at(probs.as<float>(), i) = 0.25f * static_cast<float>(i % 3);
         near.grad.as<float>()[n] = at(grad.as<float>(), i) = static_cast<float>(i % 4);
         at(out.as<float>(), i) = -1;
       }
       for (int64_t r = 0; r < kRows; ++r) {
         near.target.as<uint8_t>()[r] = target.as<uint8_t>()[r * kFar] = static_cast<uint8_t>(2 * r);
       }
-      const std::pair<Argument *, Sparse *> huge[] = {{&far.logits, &logits}, {&far.grad, &grad}, {&far.out, &out}};
+      const std::pair<Argument *, Sparse *> huge[] = {
+          {&far.logits, &logits}, {&far.probs, &probs}, {&far.grad, &grad}, {&far.out, &out}};
       for (auto [argument, memory] : huge) {
         argument->tensor.data = memory->as<char>();
         argument->reshape({kRows, kClasses}, {layout.row, layout.column});
@@ -181,7 +179,7 @@ TEST(Sizes, StridesBeyond32Bits) {
       ASSERT_EQ(near.run(op), LOSSGEN_OK) << op_name(op) << " " << layout.name << ": " << lossgen_last_error();
       ASSERT_EQ(far.run(op), LOSSGEN_OK) << op_name(op) << " " << layout.name << ": " << lossgen_last_error();
       EXPECT_EQ(near.loss.memory, far.loss.memory) << op_name(op) << " " << layout.name;
-      if (op == Op::nll_loss_forward || op == Op::cross_entropy_forward) continue;
+      if (!has_matrix_output(op)) continue;
       for (int64_t i = 0; i < kRows * kClasses; ++i) {
         const int64_t n = i / kClasses * alike[0] + i % kClasses * alike[1];
         EXPECT_EQ(near.out.as<float>()[n], at(out.as<float>(), i)) << op_name(op) << " " << layout.name << " " << i;

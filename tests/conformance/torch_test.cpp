@@ -21,6 +21,7 @@ struct Case {
   float label_smoothing;
   std::vector<float> upstream;  // empty = ones
   std::vector<float> loss, grad;
+  std::vector<float> probs = {};  // of cross_entropy_probs, instead of the target
 };
 
 const std::vector<Case> &cases() {
@@ -54,6 +55,7 @@ class Torch : public testing::TestWithParam<Case> {
     const Case &c = GetParam();
     x = c.x;
     target = c.target;
+    probs = c.probs;
     weight = c.weight;
     upstream = c.upstream;
     rows = c.shape;
@@ -76,7 +78,9 @@ class Torch : public testing::TestWithParam<Case> {
       upstream_tensor = floats(upstream, loss_shape);
       options.grad_loss = &upstream_tensor;
     }
-    loss.assign(none ? target.size() : 1, 123.0f);
+    size_t count = 1;
+    for (int64_t n : rows) count *= static_cast<size_t>(n);
+    loss.assign(none ? count : 1, 123.0f);
     grad.assign(x.size(), 123.0f);
     expected_grad = c.grad;
     // A difference, on purpose: a NaN in an ignored row does not reach the gradient.
@@ -119,7 +123,30 @@ class Torch : public testing::TestWithParam<Case> {
     expect_close(x, expected_grad, "gradient of forward_backward, in place");
   }
 
-  std::vector<float> x, weight, upstream, loss, grad, expected_grad;
+  // Through the C++ wrapper, which takes what PyTorch takes: a negative ignore_index means nothing here.
+  void run_cross_entropy_probs() {
+    const Case &c = GetParam();
+    std::optional<lossgen::View> w, g;
+    if (!weight.empty()) w = lossgen::View(weight.data(), classes);
+    if (!upstream.empty()) g = lossgen::View(upstream.data(), loss_shape);
+    const lossgen::CrossEntropyLoss criterion(w, std::nullopt, c.ignore_index, std::nullopt,
+                                              lossgen::reduction_from_string(c.reduction), c.label_smoothing);
+    const lossgen::MutableView input(x.data(), c.shape), q(probs.data(), c.shape), out(loss.data(), loss_shape),
+        gradient(grad.data(), c.shape);
+    criterion.forward(input, q, out);
+    expect_close(loss, c.loss, "loss");
+    criterion.backward(input, q, gradient, g);
+    expect_close(grad, expected_grad, "gradient of backward");
+    loss.assign(loss.size(), 123.0f);
+    criterion.forward_backward(input, q, out, input, g);
+    expect_close(loss, c.loss, "loss of forward_backward");
+    expect_close(x, expected_grad, "gradient of forward_backward, in place");
+    x = c.x;
+    criterion.forward_backward(input, q, out, q, g);
+    expect_close(probs, expected_grad, "gradient of forward_backward, in place of the probabilities");
+  }
+
+  std::vector<float> x, probs, weight, upstream, loss, grad, expected_grad;
   std::vector<int64_t> target, rows, loss_shape, classes;
   DLTensor weight_tensor, upstream_tensor;
   lossgen_options options = LOSSGEN_OPTIONS_INIT;
@@ -128,6 +155,8 @@ class Torch : public testing::TestWithParam<Case> {
 TEST_P(Torch, ValueAndGradient) {
   if (std::strcmp(GetParam().op, "nll_loss") == 0)
     run_nll_loss();
+  else if (!std::strcmp(GetParam().op, "cross_entropy_probs"))
+    run_cross_entropy_probs();
   else
     run_cross_entropy();
 }

@@ -27,23 +27,70 @@ def emit(name, op, x, y, weight=None, ignore_index=-100, reduction="mean", label
     y = torch.as_tensor(y)
     w = None if weight is None else torch.tensor(weight)
     kwargs = dict(weight=w, ignore_index=ignore_index, reduction=reduction)
-    if op == "cross_entropy":
+    if op != "nll_loss":
         loss = F.cross_entropy(x, y, label_smoothing=label_smoothing, **kwargs)
     else:
         loss = F.nll_loss(x, y, **kwargs)
     g = None if upstream is None else torch.tensor(upstream).reshape(loss.shape)
     loss.backward(torch.ones_like(loss) if g is None else g)
     fields = [
-        f'"{name}"', f'"{op}"', integers(x.shape), numbers(x), integers(y.flatten()),
+        f'"{name}"', f'"{op}"', integers(x.shape), numbers(x), "{}" if y.is_floating_point() else integers(y.flatten()),
         "{}" if w is None else numbers(w), str(ignore_index), f'"{reduction}"', number(label_smoothing),
         "{}" if g is None else numbers(g), numbers(loss), numbers(x.grad),
     ]
+    if y.is_floating_point():
+        fields.append(numbers(y))
     print("{" + ",\n ".join(fields) + "},")
 
 
 def both(name, x, y, **kwargs):
     emit(name, "cross_entropy", x, y, **kwargs)
     emit(name, "nll_loss", F.log_softmax(x, 1 if x.dim() > 1 else 0), y, **kwargs)
+
+
+def probs(name, x, q, **kwargs):
+    emit(name, "cross_entropy_probs", x, q, **kwargs)
+
+
+def probabilities(x, x4, weight, with_value):
+    q, q4 = torch.randn(x.shape).softmax(1), torch.randn(x4.shape).softmax(1)
+    one_hot = F.one_hot(torch.tensor([0, 2, 1, 1])).float()
+    for reduction in ("mean", "sum", "none"):
+        kw = dict(reduction=reduction)
+        probs(f"plain_{reduction}", x, q, **kw)
+        probs(f"one_hot_{reduction}", x, one_hot, **kw)
+        probs(f"weight_{reduction}", x, q, weight=weight, **kw)
+        probs(f"weights_zero_{reduction}", x, q, weight=[0.0, 0.0, 0.0], **kw)
+        probs(f"weights_negative_{reduction}", x, q, weight=[-0.5, 2.0, 1.0], **kw)
+        probs(f"any_numbers_{reduction}", x, torch.randn(x.shape), **kw)
+        probs(f"smoothing_{reduction}", x, q, label_smoothing=0.2, **kw)
+        probs(f"smoothing_weight_{reduction}", x, q, weight=weight, label_smoothing=0.2, **kw)
+        probs(f"spatial_{reduction}", x4, q4, weight=weight, label_smoothing=0.1, **kw)
+        probs(f"empty_{reduction}", x[:0], q[:0], **kw)
+        probs(f"empty_4d_{reduction}", x4[:0], q4[:0], **kw)
+        probs(f"no_class_{reduction}", x[:, :0], q[:, :0], **kw)
+        probs(f"one_class_{reduction}", x[:, :1], q[:, :1], **kw)
+        probs(f"rank1_{reduction}", x[0], q[0], weight=weight, **kw)
+        probs(f"negative_ignore_index_{reduction}", x, q, ignore_index=-1, **kw)
+    probs("rank6", torch.randn(2, 3, 1, 2, 2, 2), torch.randn(2, 3, 1, 2, 2, 2).softmax(1), weight=weight)
+    probs("smoothing_1", x, q, label_smoothing=1.0)
+    probs("upstream_scalar", x, q, weight=weight, upstream=[-2.5])
+    probs("upstream_rows", x, q, reduction="none", upstream=[1.0, -2.0, 0.5, 3.0])
+    for reduction in ("mean", "none"):
+        kw = dict(reduction=reduction)
+        probs(f"minus_inf_{reduction}", with_value(-INF, 0, 1), q, **kw)
+        probs(f"minus_inf_at_0_{reduction}", with_value(-INF, 0, 1), one_hot, **kw)
+        probs(f"minus_inf_at_0_smoothing_{reduction}", with_value(-INF, 0, 1), one_hot, label_smoothing=0.2, **kw)
+        probs(f"minus_inf_at_weight_0_{reduction}", with_value(-INF, 0, 1), q, weight=[1.0, 0.0, 1.0], **kw)
+        probs(f"plus_inf_{reduction}", with_value(INF, 0, 1), q, **kw)
+        probs(f"plus_inf_at_0_{reduction}", with_value(INF, 0, 1), one_hot, **kw)
+        probs(f"nan_{reduction}", with_value(NAN, 2, 1), q, **kw)
+        z = x.clone()
+        z[1] = -INF
+        probs(f"row_of_minus_inf_{reduction}", z, q, **kw)
+        z = q.clone()
+        z[1, 2] = NAN
+        probs(f"nan_in_probs_{reduction}", x, z, **kw)
 
 
 def main():
@@ -108,6 +155,7 @@ def main():
         emit(f"smoothing_spatial_{reduction}", "cross_entropy", x4, y4, weight=weight, **kw)
     emit("smoothing_with_minus_inf", "cross_entropy", with_value(-INF, 0, 1), [0, 2, 1, 1], label_smoothing=0.2)
     emit("smoothing_1", "cross_entropy", x, [0, 2, 1, 1], label_smoothing=1.0)
+    probabilities(x, x4, weight, with_value)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ struct Problem {
   }
 
   const DLDataType acc = place.accumulator(), kI64 = lossgen_dtype(kDLInt, 64);
-  DLTensor input = matrix(false, {1, 2, 3, 6, 5, 4, 7, 7, 9}), weight = tensor(acc, false, {1, 2, 5}),
+  DLTensor input = matrix(false, {1, 2, 3, 6, 5, 4, 7, 7, 9}),
+           probs = matrix(false, {0.5, 0.25, 0.25, 0, 1, 0, 0.125, 0.25, 0.5}), weight = tensor(acc, false, {1, 2, 5}),
            grad_loss = tensor(acc, false, {5}, 0), classes = tensor(kI64, false, {2, 0, 1}),
            saved_lse = tensor(acc, false, {4, 5, 6}), saved_total = tensor(acc, false, {7}, 0),
            output = matrix(true, {}), log_probs = matrix(true, {}), scalar_loss = tensor(acc, true, {}, 0),
@@ -108,6 +109,14 @@ struct Problem {
 
   void set_target(int row, double value) {
     store(static_cast<char *>(classes.data) + row * classes.dtype.bits / 8, classes.dtype, value);
+  }
+  // With probabilities that takes a problem without rows.
+  void keep_no_row() {
+    static int64_t none[] = {0, kN};
+    for (int r = 0; r < kN; ++r) set_target(r, -100);
+    if (place.device.device_type != kDLCPU) return;
+    for (DLTensor *t : {&input, &probs, &output, &log_probs, &classes, &row_loss, &lse, &entropy, &argmax})
+      t->shape = none;
   }
   DLTensor *loss_out() { return options.reduction == LOSSGEN_REDUCTION_NONE ? &row_loss : &scalar_loss; }
   DLTensor *grad_out() { return in_place ? &input : &output; }
@@ -140,6 +149,17 @@ const Op kOps[] = {
      [](Problem &p) {
        return lossgen_cross_entropy_forward_backward(&p.input, &p.classes, &p.options, p.loss_out(), p.grad_out(),
                                                      &p.extras);
+     }},
+    {"cross_entropy_probs forward", false, true, false, false,
+     [](Problem &p) {
+       return lossgen_cross_entropy_probs_forward(&p.input, &p.probs, &p.options, p.loss_out(), &p.extras);
+     }},
+    {"cross_entropy_probs backward", false, false, false, true,
+     [](Problem &p) { return lossgen_cross_entropy_probs_backward(&p.input, &p.probs, &p.options, p.grad_out()); }},
+    {"cross_entropy_probs forward_backward", false, true, false, true,
+     [](Problem &p) {
+       return lossgen_cross_entropy_probs_forward_backward(&p.input, &p.probs, &p.options, p.loss_out(), p.grad_out(),
+                                                           &p.extras);
      }},
 };
 
@@ -184,10 +204,7 @@ std::vector<Option> all_options() {
       {"denominator valid rows", denominator(LOSSGEN_DENOMINATOR_VALID_ROWS), weighted},
       {"denominator rows", denominator(LOSSGEN_DENOMINATOR_ROWS), weighted},
       {"denominator given", denominator(LOSSGEN_DENOMINATOR_GIVEN), weighted},
-      {"empty_mean_is_zero", [](Problem &p) { p.options.empty_mean_is_zero = 1; },
-       [](Problem &p) {
-         for (int r = 0; r < kN; ++r) p.set_target(r, -100);
-       }},
+      {"empty_mean_is_zero", [](Problem &p) { p.options.empty_mean_is_zero = 1; }, [](Problem &p) { p.keep_no_row(); }},
       {"bounds ignore", [](Problem &p) { p.options.bounds = LOSSGEN_BOUNDS_IGNORE; },
        [](Problem &p) { p.set_target(0, 7); }},
       {"extras.lse", extra(&lossgen_extras::lse, &Problem::lse)},

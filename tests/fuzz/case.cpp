@@ -73,10 +73,9 @@ void Case::draw_shape(Random &random) {
 }
 
 void Case::draw_matrices(Random &random) {
-  const bool in_place_possible =
-      op != Op::nll_loss_backward && op != Op::nll_loss_forward && op != Op::cross_entropy_forward;
+  const bool in_place_possible = op != Op::nll_loss_backward && has_matrix_output(op);
   if (in_place_possible && random.chance(0.4)) {
-    output = op == Op::log_softmax_backward && random.chance(0.5) ? over_second : over_first;
+    output = has_second() && random.chance(0.5) ? over_second : over_first;
   }
   // What is written to may not be expanded. In most cases all matrices lie alike, which takes the fast kernels.
   first = draw_layout(random, shape, axis, output != over_first);
@@ -89,7 +88,7 @@ void Case::draw_matrices(Random &random) {
     }
     return draw_layout(random, shape, axis, input);
   };
-  second = other(op == Op::log_softmax_backward && output != over_second);
+  second = other(has_second() && output != over_second);
   out = other(false);
 }
 
@@ -132,6 +131,11 @@ void Case::draw_loss(Random &random) {
     if (random.chance(0.3)) label_smoothing = smoothings[random.below(4)];
     if (random.chance(0.25)) z_loss = random.chance(0.8) ? 1e-4 : random.uniform(-0.01, 0.1);
   }
+  if (has_probs()) {  // they have no options about classes
+    ignore_mode = LOSSGEN_IGNORE_DEFAULT;
+    bounds = LOSSGEN_BOUNDS_DEFAULT;
+    ignored_share = bad_share = 0;
+  }
   weight = draw_numbers(random, 0.4, {classes()}, true);
   const double u = random.uniform();
   weight_values = u < 0.7 ? positive : u < 0.9 ? some_zero : u < 0.95 ? all_zero : some_negative;
@@ -148,12 +152,12 @@ void Case::draw_extras(Random &random) {
   total_weight = draw_numbers(random, 0.3, {}, false);
   if (random.chance(0.15)) argmax_bits = random.chance(0.5) ? 32 : 64;
   argmax = draw_layout(random, row_shape(), -1, false);
-  correct = random.chance(0.15);
+  correct = random.chance(has_probs() ? 0 : 0.15);
   if (!is_cross_entropy()) return;
   lse = draw_numbers(random, 0.3, row_shape(), false);
   log_probs.given = random.chance(0.15);
   log_probs.type = dtype;
-  log_probs.layout = second;
+  log_probs.layout = has_probs() ? draw_layout(random, shape, axis, false) : second;
   entropy = draw_numbers(random, 0.15, row_shape(), false);
 }
 
@@ -218,12 +222,12 @@ std::string Case::describe() const {
   if (general_kernels_only) word("general kernels");
   if (null_options) word("options NULL");
   lay("first", "", first);
-  if (op == Op::log_softmax_backward) lay("second", "", second);
+  if (has_second()) lay("second", "", second);
   if (output != separate) s += output == over_first ? "; in place over the first" : "; in place over the second";
   else if (op < Op::nll_loss_forward || has_grad()) lay("out", "", out);
   if (op < Op::nll_loss_forward) return s;
 
-  lay("target", kIntegerTypes[target_type].name, target);
+  if (!has_probs()) lay("target", kIntegerTypes[target_type].name, target);
   const char *const reductions[] = {"mean", "sum", "none"};
   s += std::string("; ") + reductions[reduction];
   if (ignore_mode != LOSSGEN_IGNORE_DEFAULT) {
@@ -273,7 +277,7 @@ void Distribution::count(const Case &c) {
   note("kernels", c.kernel_target.empty() ? "best" : c.kernel_target);
   note("output", c.output == Case::separate ? "separate" : "in place");
   if (c.op < Op::nll_loss_forward) return;
-  note("target", kIntegerTypes[c.target_type].name);
+  note("target", c.has_probs() ? "probabilities" : kIntegerTypes[c.target_type].name);
   note("reduction", c.reduction == LOSSGEN_REDUCTION_MEAN  ? "mean"
                     : c.reduction == LOSSGEN_REDUCTION_SUM ? "sum"
                                                            : "none");

@@ -27,8 +27,8 @@ struct Case {
   int axis_spelling = 0;  // 0 by default, 1 counted from the front, 2 from the end
   enum { separate, over_first, over_second } output = separate;
 
-  Layout first, second,
-      out;  // matrices: logits or grad; log_probs of log_softmax_backward and of the extras; the result
+  // Matrices: logits or grad; log_probs of log_softmax_backward and of the extras, or probabilities; the result.
+  Layout first, second, out;
   int target_type = 0;
   Layout target;
   lossgen_reduction reduction = LOSSGEN_REDUCTION_MEAN;
@@ -60,12 +60,10 @@ struct Case {
   std::vector<int64_t> row_shape() const;
   bool is_nll() const { return op == Op::nll_loss_forward || op == Op::nll_loss_backward; }
   bool is_cross_entropy() const { return op >= Op::cross_entropy_forward; }
-  bool has_loss() const {
-    return op == Op::nll_loss_forward || op == Op::cross_entropy_forward || op == Op::cross_entropy_forward_backward;
-  }
-  bool has_grad() const {
-    return op == Op::nll_loss_backward || op == Op::cross_entropy_backward || op == Op::cross_entropy_forward_backward;
-  }
+  bool has_probs() const { return takes_probs(op); }
+  bool has_second() const { return op == Op::log_softmax_backward || has_probs(); }
+  bool has_loss() const { return ::has_loss(op); }
+  bool has_grad() const { return !is_log_softmax(op) && has_matrix_output(op); }
 
   std::string describe() const;  // all but the number
 

@@ -56,25 +56,30 @@ void Runner::check_log_softmax() {
   }
 }
 
+// "loss" -> "nll_loss", "probs_loss"
+std::string Runner::kind(const char *what) const {
+  return (case_->is_nll() ? "nll_" : case_->has_probs() ? "probs_" : "") + std::string(what);
+}
+
 void Runner::check_losses() {
   const Case &c = *case_;
   const int64_t rows = c.rows(), classes = c.classes();
   const Dtype &loss_type = c.loss.given ? c.loss.type : accumulator_of(c.dtype);
-  const reference::Result expected =
-      c.is_nll() ? reference::nll_loss(rows, classes, x_, y_, o_) : reference::cross_entropy(rows, classes, x_, y_, o_);
-  const bounds::Loss within = c.is_nll()
-                                  ? bounds::nll_loss(kernel_, loss_type, rows, classes, x_, y_, o_, expected)
-                                  : bounds::cross_entropy(kernel_, loss_type, rows, classes, x_, y_, o_, expected);
-  const char *kind = c.is_nll() ? "nll" : "loss";
+  const reference::Result expected = c.is_nll()      ? reference::nll_loss(rows, classes, x_, y_, o_)
+                                     : c.has_probs() ? reference::cross_entropy_probs(rows, classes, x_, probs_, o_)
+                                                     : reference::cross_entropy(rows, classes, x_, y_, o_);
+  const bounds::Loss within =
+      c.is_nll()      ? bounds::nll_loss(kernel_, loss_type, rows, classes, x_, y_, o_, expected)
+      : c.has_probs() ? bounds::cross_entropy_probs(kernel_, loss_type, rows, classes, x_, probs_, o_, expected)
+                      : bounds::cross_entropy(kernel_, loss_type, rows, classes, x_, y_, o_, expected);
   if (c.loss.given && c.reduction == LOSSGEN_REDUCTION_NONE) {
     const std::vector<double> got = loss_.read(loss_type);
     for (int64_t r = 0; r < rows; ++r) {
       const size_t i = static_cast<size_t>(r);
-      expect(kind, loss_type, r, y_[i], got[i], expected.row_loss[i], within.row_loss[i]);
+      expect(kind("loss").c_str(), loss_type, r, y_[i], got[i], expected.row_loss[i], within.row_loss[i]);
     }
   } else if (c.loss.given) {
-    expect(c.is_nll() ? "nll_reduced" : "loss_reduced", loss_type, -1, -1, loss_.read(loss_type)[0], expected.loss[0],
-           within.loss);
+    expect(kind("loss_reduced").c_str(), loss_type, -1, -1, loss_.read(loss_type)[0], expected.loss[0], within.loss);
   }
   if (c.has_grad()) check_gradient(expected, within);
   check_extras(expected);
@@ -100,7 +105,7 @@ void Runner::check_gradient(const reference::Result &expected, const bounds::Los
         if (above > 88) continue;
         if (above > 0) bound *= std::exp(above) * std::max(above, 1.0);
       }
-      expect(c.is_nll() ? "nll_grad" : "grad", c.dtype, r, k, got[at], expected.grad[at], bound);
+      expect(kind("grad").c_str(), c.dtype, r, k, got[at], expected.grad[at], bound);
     }
   }
 }
@@ -124,7 +129,8 @@ void Runner::check_extras(const reference::Result &expected) {
       const double *row = x_.data() + r * classes;
       double peak = 0;  // where the sum is relative to it, lse = peak + log(sum) may cancel
       for (int64_t k = 0; k < classes; ++k) peak = k == 0 || row[k] > peak ? row[k] : peak;
-      const double bound = bounds::lse(kernel_, lse, std::max(std::fabs(x_y), std::fabs(peak)));
+      const double bound = c.has_probs() ? bounds::probs_lse(kernel_, lse, peak)
+                                         : bounds::lse(kernel_, lse, std::max(std::fabs(x_y), std::fabs(peak)));
       expect("lse", c.lse.type, r, -1, got[i], lse, bounds::stored(kernel_, c.lse.type, bound, lse));
     }
   }

@@ -25,6 +25,11 @@ void Runner::make_inputs() {
 
 void Runner::make_targets(Random &random) {
   const Case &c = *case_;
+  if (c.has_probs()) {  // every row counts
+    y_.assign(static_cast<size_t>(c.rows()), 0);
+    target_.absent();
+    return;
+  }
   const IntegerType &type = kIntegerTypes[c.target_type];
   const int64_t classes = c.classes();
   const bool ignores = c.ignore_mode != LOSSGEN_IGNORE_NONE, wide = type.type.code == kDLUInt && type.type.bits == 64;
@@ -65,7 +70,7 @@ void Runner::make_matrices(Random &random) {
   std::vector<double> x(static_cast<size_t>(rows * classes));
   std::vector<float> row(static_cast<size_t>(classes));
   for (int64_t r = 0; r < rows && classes > 0; ++r) {
-    const bool has_y = !y_.empty() && kept(r);
+    const bool has_y = !y_.empty() && kept(r) && !c.has_probs();
     const int64_t y = has_y ? y_[static_cast<size_t>(r)] : random.below(classes);
     fill_row(c.family, random, row.data(), classes, y);
     // f64 gets more digits in half of the rows, and its own limit.
@@ -87,8 +92,26 @@ void Runner::make_matrices(Random &random) {
     for (double &v : x) v = scale * random.uniform(-1, 1);
     if (!x.empty() && random.chance(0.05)) x[static_cast<size_t>(random.below(static_cast<int64_t>(x.size())))] = NAN;
   }
+  if (c.has_probs()) make_probabilities(random);
   first_.write(c.dtype, x);
   x_ = first_.read(c.dtype);
+}
+
+// Distributions, one-hot rows, any numbers.
+void Runner::make_probabilities(Random &random) {
+  const Case &c = *case_;
+  const int64_t classes = c.classes();
+  std::vector<double> q(static_cast<size_t>(c.rows() * classes));
+  for (int64_t r = 0; r < c.rows() && classes > 0; ++r) {
+    double *row = &q[static_cast<size_t>(r * classes)], sum = 0;
+    const int64_t kind = random.below(3);
+    for (int64_t k = 0; k < classes; ++k) sum += row[k] = kind == 0 ? random.uniform(-1, 2) : random.uniform();
+    for (int64_t k = 0; k < classes && kind > 0; ++k) row[k] = kind == 1 ? row[k] / sum : 0;
+    if (kind == 2) row[random.below(classes)] = 1;
+  }
+  second_.place(dl_type(c.dtype), c.shape, c.second, c.axis);
+  second_.write(c.dtype, q);
+  probs_ = second_.read(c.dtype);
 }
 
 void Runner::make_row_numbers(Random &random) {

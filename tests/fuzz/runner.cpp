@@ -95,6 +95,12 @@ lossgen_status Runner::call() {
       return lossgen_cross_entropy_backward(first_.dl(), target_.dl(), o, from_forward, out);
     case Op::cross_entropy_forward_backward:
       return lossgen_cross_entropy_forward_backward(first_.dl(), target_.dl(), o, loss_.dl(), out, extras);
+    case Op::cross_entropy_probs_forward:
+      return lossgen_cross_entropy_probs_forward(first_.dl(), second_.dl(), o, loss_.dl(), extras);
+    case Op::cross_entropy_probs_backward:
+      return lossgen_cross_entropy_probs_backward(first_.dl(), second_.dl(), o, out);
+    case Op::cross_entropy_probs_forward_backward:
+      return lossgen_cross_entropy_probs_forward_backward(first_.dl(), second_.dl(), o, loss_.dl(), out, extras);
   }
   return LOSSGEN_BAD_ARGUMENT;
 }

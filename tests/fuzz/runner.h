@@ -24,6 +24,7 @@ class Runner {
   void make_inputs();
   void make_matrices(Random &random);
   void make_targets(Random &random);
+  void make_probabilities(Random &random);
   void make_row_numbers(Random &random);
   void make_outputs();
   lossgen_options options();
@@ -43,6 +44,7 @@ class Runner {
   }
   void expect(const char *kind, const Dtype &type, int64_t r, int64_t c, double got, double expected, double bound);
   double equal_terms(int64_t r) const;
+  std::string kind(const char *what) const;
   double long_row() const;
   void wrong(const std::string &what) {
     if (problem_.empty()) problem_ = what;
@@ -59,7 +61,7 @@ class Runner {
   DLTensor in_place_ = {};
 
   // The inputs as the call sees them, dense.
-  std::vector<double> x_, log_probs_in_;
+  std::vector<double> x_, log_probs_in_, probs_;
   std::vector<int64_t> given_y_, y_;  // as in memory; -1 where the row does not count
   int64_t first_bad_ = -1;
   bool unspecified_ = false;  // targets out of bounds that the caller promised were none

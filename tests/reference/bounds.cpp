@@ -10,7 +10,8 @@ namespace bounds {
 namespace {
 
 struct Constants {
-  double loss, loss_relative, lse, grad, far_grad, far, option, no_fma, log_softmax, log_softmax_backward, nll, entropy;
+  double loss, loss_relative, lse, grad, far_grad, far, option, no_fma, log_softmax, log_softmax_backward, nll, entropy,
+      probs_loss, probs_grad;
 };
 
 #define LOSSGEN_BOUNDS(T)                                                                                     \
@@ -18,7 +19,7 @@ struct Constants {
     LOSSGEN_##T##_LOSS_ULP, LOSSGEN_##T##_LOSS_RELATIVE, LOSSGEN_##T##_LSE_ULP, LOSSGEN_##T##_GRAD_ULP,       \
         LOSSGEN_##T##_FAR_GRAD_ULP, LOSSGEN_##T##_FAR, LOSSGEN_##T##_OPTION_ULP, LOSSGEN_##T##_NO_FMA_FACTOR, \
         LOSSGEN_##T##_LOG_SOFTMAX_ULP, LOSSGEN_##T##_LOG_SOFTMAX_BACKWARD_ULP, LOSSGEN_##T##_NLL_ULP,         \
-        LOSSGEN_##T##_ENTROPY_ULP                                                                             \
+        LOSSGEN_##T##_ENTROPY_ULP, LOSSGEN_##T##_PROBS_LOSS_ULP, LOSSGEN_##T##_PROBS_GRAD_ULP                 \
   }
 const Constants kF32Constants = LOSSGEN_BOUNDS(F32), kF64Constants = LOSSGEN_BOUNDS(F64);
 #undef LOSSGEN_BOUNDS
@@ -234,6 +235,53 @@ Loss nll_loss(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_t cla
     b.row_loss[row] = exact ? 0 : constants(k).nll * acc_ulp(k, expected.row_loss[row]);
     const double grad = constants(k).nll * acc_ulp(k, expected.grad[y]) + divisor_error * std::fabs(expected.grad[y]);
     b.grad[y] = stored(k, k.logits, grad, expected.grad[y]);
+  }
+  all.finish(&b);
+  return b;
+}
+
+double probs_lse(const Kernel &k, double row_lse, double top) { return lse(k, row_lse, std::max(std::fabs(top), 1.0)); }
+
+Loss cross_entropy_probs(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_t classes,
+                         const std::vector<double> &x, const std::vector<double> &q, const reference::Options &o,
+                         const reference::Result &expected) {
+  const Constants &c = constants(k);
+  const double e = o.label_smoothing;
+  const std::vector<int64_t> nobody(static_cast<size_t>(rows), 0);
+  reference::Options plain = o;
+  plain.ignore_index.reset();
+  if (plain.denominator == reference::Denominator::weight_sum) plain.denominator = reference::Denominator::rows;
+  const Rows all{k, loss_type, nobody, plain, expected};
+  const std::vector<double> log_probs = reference::log_softmax(rows, classes, x);
+  const double long_sum = std::max(1.0, classes / LOSSGEN_LONG_SUM);
+  Loss b;
+  b.grad.assign(x.size(), 0.0);
+  for (int64_t r = 0; r < rows; ++r) {
+    const size_t first = static_cast<size_t>(r * classes);
+    const double row_lse = expected.lse[static_cast<size_t>(r)], z = std::fabs(o.z_loss);
+    const double largest = accumulator_of(k.logits).largest();
+    double top = -HUGE_VAL, bottom = HUGE_VAL, mass = 0, magnitude = 0;
+    for (int64_t i = 0; i < classes; ++i) {
+      const size_t at_i = first + static_cast<size_t>(i);
+      const double share =
+          std::fabs(at(o.weight, i)) * ((1 - e) * std::fabs(q[at_i]) + e / static_cast<double>(classes));
+      top = std::max(top, x[at_i]);
+      bottom = std::min(bottom, x[at_i]);
+      mass += share;
+      magnitude += share * std::fabs(log_probs[at_i]);
+    }
+    const double own = std::fabs(at(o.row_weight, r)), z_part = 2 * z * std::fabs(row_lse);
+    double loss = std::min(c.probs_loss * acc_ulp(k, magnitude + mass), c.loss_relative * magnitude) +
+                  4 * accumulator_of(k.logits).smallest_normal();
+    if (z != 0) loss += z_part * probs_lse(k, row_lse, top) + c.option * acc_ulp(k, magnitude + z * row_lse * row_lse);
+    // Beyond S, where two finite logits are so far apart or terms so large: anything.
+    const bool overflows = (std::isfinite(top) && std::isfinite(bottom) && !(top - bottom + magnitude <= largest)) ||
+                           z * row_lse * row_lse > largest;
+    b.row_loss.push_back(overflows ? std::nan("") : std::isfinite(loss) ? slack(k) * long_sum * own * loss : 0);
+    const double scale = all.upstream(r) * own * (mass + z_part);
+    for (size_t i = first; i < first + static_cast<size_t>(classes); ++i) {
+      b.grad[i] = stored(k, k.logits, slack(k) * c.probs_grad * acc_ulp(k, scale), expected.grad[i]);
+    }
   }
   all.finish(&b);
   return b;

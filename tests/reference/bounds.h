@@ -35,6 +35,8 @@ double equal_terms(int64_t classes, const double *x);
 // lse_r, for a row with this lse and x_y, the larger in magnitude of the target's logit (class 0 in ignored rows) and the
 // largest logit.
 double lse(const Kernel &k, double lse, double x_y);
+// The same of cross_entropy_probs, for a row with this largest logit.
+double probs_lse(const Kernel &k, double lse, double top);
 double log_softmax(const Kernel &k, double log_prob);
 // Element c: its upstream gradient, exp(log_probs_c), sum_k |g_k|, and the exact result.
 double log_softmax_backward(const Kernel &k, double g, double p, double sum_of_magnitudes, double value);
@@ -54,6 +56,9 @@ Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_
                    const std::vector<int64_t> &target, const reference::Options &o, const reference::Result &expected);
 Loss nll_loss(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_t classes, const std::vector<double> &x,
               const std::vector<int64_t> &target, const reference::Options &o, const reference::Result &expected);
+Loss cross_entropy_probs(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_t classes,
+                         const std::vector<double> &x, const std::vector<double> &q, const reference::Options &o,
+                         const reference::Result &expected);
 
 }  // namespace bounds
 #endif  // LOSSGEN_TESTS_BOUNDS_H

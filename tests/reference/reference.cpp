@@ -20,13 +20,19 @@ struct LogSum {
 LogSum log_sum_exp(const double *x, int64_t classes) {
   LogSum s;
   s.max = -std::numeric_limits<Wide>::infinity();
+  int64_t top = 0;
   for (int64_t c = 0; c < classes; ++c) {
-    if (x[c] > s.max || std::isnan(x[c])) s.max = x[c];
+    if (x[c] > s.max || std::isnan(x[c])) {
+      s.max = x[c];
+      top = c;
+    }
     if (std::isnan(x[c])) break;
   }
-  Wide sum = 0;
-  for (int64_t c = 0; c < classes; ++c) sum += std::exp(static_cast<Wide>(x[c]) - s.max);
-  s.log_sum = std::log(sum);
+  Wide others = 0;  // beside the maximum, whose 1 would swallow the last digits of small ones
+  for (int64_t c = 0; c < classes; ++c) {
+    if (c != top) others += std::exp(static_cast<Wide>(x[c]) - s.max);
+  }
+  s.log_sum = std::isfinite(s.max) ? std::log1p(others) : std::numeric_limits<Wide>::quiet_NaN();
   return s;
 }
 
@@ -227,34 +233,43 @@ RowStatistics row_statistics(int64_t rows, int64_t classes, const std::vector<do
 Result cross_entropy_probs(int64_t rows, int64_t classes, const std::vector<double> &x, const std::vector<double> &q,
                            const Options &o) {
   Result result;
+  const size_t count = static_cast<size_t>(rows);
   const double e = o.label_smoothing;
-  const std::vector<int64_t> nobody(static_cast<size_t>(rows), 0);
+  const std::vector<int64_t> nobody(count, 0);
   Options plain = o;
   plain.ignore_index.reset();
   if (plain.denominator == Denominator::weight_sum) plain.denominator = Denominator::rows;
+  if (classes == 0) {  // PyTorch's NaN: as if there were no rows
+    plain.ignore_index = 0;
+    if (plain.denominator != Denominator::given) plain.denominator = Denominator::valid_rows;
+  }
   const std::vector<double> log_probs = log_softmax(rows, classes, x);
-  auto probability = [&](size_t i) { return q[i] * (1 - e) + e / static_cast<double>(classes); };
-  result.row_loss.assign(static_cast<size_t>(rows), 0.0);
-  result.grad_scale.assign(static_cast<size_t>(rows), 0.0);
+  auto share = [&](int64_t c, size_t i) {
+    return static_cast<Wide>(at(o.weight, c)) * (q[i] * (1 - e) + e / static_cast<double>(classes));
+  };
+  result.row_loss.assign(count, 0.0);
+  result.lse.assign(count, 0.0);
+  result.grad_scale.assign(count, 0.0);
   result.grad.assign(x.size(), 0.0);
   for (int64_t r = 0; r < rows; ++r) {
-    Wide loss = 0;
+    const Wide lse = log_sum_exp(&x[static_cast<size_t>(r * classes)], classes).lse();
+    Wide loss = o.z_loss != 0 && classes > 0 ? o.z_loss * lse * lse : 0;
     for (int64_t c = 0; c < classes; ++c) {
       const size_t i = static_cast<size_t>(r * classes + c);
-      loss -= static_cast<Wide>(at(o.weight, c)) * probability(i) * log_probs[i];
+      loss -= share(c, i) * log_probs[i];
     }
+    result.lse[r] = static_cast<double>(lse);
     result.row_loss[r] = static_cast<double>(loss * at(o.row_weight, r));
   }
   const std::vector<Wide> upstream = reduce(result, nobody, plain);
-  for (int64_t r = 0; r < rows; ++r) {
+  for (int64_t r = 0; r < rows && o.want_grad; ++r) {
     const Wide g = upstream[r] * at(o.row_weight, r);
-    Wide mass = 0;
-    for (int64_t c = 0; c < classes; ++c) mass += at(o.weight, c) * probability(static_cast<size_t>(r * classes + c));
+    Wide mass = o.z_loss != 0 ? 2 * o.z_loss * result.lse[r] : 0;
+    for (int64_t c = 0; c < classes; ++c) mass += share(c, static_cast<size_t>(r * classes + c));
     result.grad_scale[r] = static_cast<double>(std::fabs(g * mass));
     for (int64_t c = 0; c < classes; ++c) {
       const size_t i = static_cast<size_t>(r * classes + c);
-      result.grad[i] = static_cast<double>(
-          g * (mass * std::exp(static_cast<Wide>(log_probs[i])) - static_cast<Wide>(at(o.weight, c)) * probability(i)));
+      result.grad[i] = static_cast<double>(g * (mass * std::exp(static_cast<Wide>(log_probs[i])) - share(c, i)));
     }
   }
   return result;

@@ -143,6 +143,32 @@
   A(in, ref, 1, acc)                                   \
   A(in, sum, 1, acc)                                   \
   A(out, grad_logits, 2, logit)
+/* Class probabilities, q[c] = keep * probs[c] + spread. Reference as in the exact stage; mass = sum over c of
+ * weight[c] * q[c], of which spread_mass is spread's part; loss = sum over c of weight[c] * q[c] * (lse - logits[c]) */
+#define LOSSGEN_ARGS_cross_entropy_probs_forward(A) \
+  A(in, logits, 2, logit)                           \
+  A(in, probs, 2, logit)                            \
+  A(in, weight, 1, acc)                             \
+  A(scalar, keep, 0, f64)                           \
+  A(scalar, spread, 0, f64)                         \
+  A(scalar, spread_mass, 0, f64)                    \
+  A(out, loss, 1, acc)                              \
+  A(out, lse, 1, acc)                               \
+  A(out, ref, 1, acc)                               \
+  A(out, sum, 1, acc)                               \
+  A(out, mass, 1, acc)
+/* grad[c] = a * softmax[c] - b * weight[c] * q[c] */
+#define LOSSGEN_ARGS_cross_entropy_probs_backward(A) \
+  A(in, logits, 2, logit)                            \
+  A(in, probs, 2, logit)                             \
+  A(in, weight, 1, acc)                              \
+  A(scalar, keep, 0, f64)                            \
+  A(scalar, spread, 0, f64)                          \
+  A(in, a, 1, acc)                                   \
+  A(in, b, 1, acc)                                   \
+  A(in, ref, 1, acc)                                 \
+  A(in, sum, 1, acc)                                 \
+  A(out, grad_logits, 2, logit)
 /* argmax = first class with the largest logit (first NaN if there is one); entropy = -sum softmax log softmax */
 #define LOSSGEN_ARGS_row_stats(A) A(in, logits, 2, logit) A(out, argmax, 1, i32) A(out, entropy, 1, acc)
 
@@ -214,6 +240,8 @@ enum lossgen_divide_by {
   S(cross_entropy_backward_terms)  \
   S(cross_entropy_forward_unrolled) \
   S(cross_entropy_forward_backward_unrolled) \
+  S(cross_entropy_probs_forward)   \
+  S(cross_entropy_probs_backward)  \
   S(row_stats)                     \
   S(device_rows)                   \
   S(device_sums)                   \

@@ -60,6 +60,17 @@
 #define LOSSGEN_F32_OPTION_ULP 8.0
 #define LOSSGEN_F64_OPTION_ULP 16.0
 
+/* cross_entropy_probs, with m_c = |w_c| * ((1 - e) * |q_c| + e / C), which is s_c of lossgen.h where nothing is negative.
+ * Nothing cancels then, and the loss keeps its digits, however small it is.
+ *   loss      |error| <= PROBS_LOSS_ULP * ulp(sum_c m_c * (lse - x_c + 1))
+ *             |error| <= LOSS_RELATIVE * sum_c m_c * (lse - x_c)
+ *   gradient  |error| <= PROBS_GRAD_ULP * ulp(|g| * sum_c m_c)
+ *   lse       |error| <= LSE_ULP * ulp(max(|lse|, largest |x_c|, 1)) */
+#define LOSSGEN_F32_PROBS_LOSS_ULP 8.0
+#define LOSSGEN_F32_PROBS_GRAD_ULP 8.0
+#define LOSSGEN_F64_PROBS_LOSS_ULP 8.0
+#define LOSSGEN_F64_PROBS_GRAD_ULP 8.0
+
 /* Targets without fused multiply-add (x86-64-v2) round once more per term: so much times these bounds. */
 #define LOSSGEN_F32_NO_FMA_FACTOR 2.0
 #define LOSSGEN_F64_NO_FMA_FACTOR 2.0

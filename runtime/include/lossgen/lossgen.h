@@ -162,7 +162,7 @@ typedef struct lossgen_saved {
 /* ---- Operations ----------------------------------------------------------------------------------------------- */
 
 /* log_probs[r,c] = x[r,c] - lse_r. Same shape and dtype; in place allowed (log_probs is logits: the same data and
- * strides). Of the options it reads class_axis, threads, parallel_for, target, stream, allocate. */
+ * strides). Options of the losses (weight, reduction, ignore_index, denominator, bounds, ...) are refused. */
 LOSSGEN_API lossgen_status lossgen_log_softmax_forward(const DLTensor *logits, const lossgen_options *options,
                                                        DLTensor *log_probs);
 
@@ -197,6 +197,28 @@ LOSSGEN_API lossgen_status lossgen_cross_entropy_backward(const DLTensor *logits
 LOSSGEN_API lossgen_status lossgen_cross_entropy_forward_backward(const DLTensor *logits, const DLTensor *target,
                                                                   const lossgen_options *options, DLTensor *loss,
                                                                   DLTensor *grad_logits, const lossgen_extras *extras);
+
+/* Class probabilities q in place of classes, weighted and smoothed as PyTorch does it:
+ *   loss_r = sum_c s[r,c] * (lse_r - x[r,c]),  s[r,c] = w_c * ((1 - e) * q[r,c] + e / C),  e = label_smoothing
+ * q need neither be positive nor add up to 1. No row is ignored, and mean divides by the number of rows, never by weights
+ * (denominators but GIVEN are all that number). probs: the logits' shape and dtype, any strides. "Target's shape", of
+ * loss, options and extras, is the logits' without the class axis. z_loss and row_weight: row_weight * (loss_r + z_loss *
+ * lse_r^2). extras: all but correct. Refused: ignore_index, bounds. Host tensors.
+ * As in PyTorch a logit of -inf makes the row's loss NaN where s is 0, and infinite elsewhere. */
+LOSSGEN_API lossgen_status lossgen_cross_entropy_probs_forward(const DLTensor *logits, const DLTensor *probs,
+                                                               const lossgen_options *options, DLTensor *loss,
+                                                               const lossgen_extras *extras);
+
+/* grad_logits[r,c] = g_r * (softmax(x_r)[c] * sum_k s[r,k] - s[r,c]), g_r = upstream gradient * row_weight, over the number
+ * of rows for mean. In place over logits or over probs. */
+LOSSGEN_API lossgen_status lossgen_cross_entropy_probs_backward(const DLTensor *logits, const DLTensor *probs,
+                                                                const lossgen_options *options, DLTensor *grad_logits);
+
+/* Both in one pass over memory. In place over logits or over probs. */
+LOSSGEN_API lossgen_status lossgen_cross_entropy_probs_forward_backward(const DLTensor *logits, const DLTensor *probs,
+                                                                        const lossgen_options *options, DLTensor *loss,
+                                                                        DLTensor *grad_logits,
+                                                                        const lossgen_extras *extras);
 
 /* PyTorch's deprecated pair: size_average and reduce are 1, 0, or -1 for None; they override reduction unless both are
  * None. (True|None, True|None) mean, (False, True|None) sum, (any, False) none. */

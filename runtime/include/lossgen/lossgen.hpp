@@ -2,9 +2,9 @@
 /// lossgen.h. Header only; it adds nothing but shapes that clean up after themselves, exceptions instead of statuses, and
 /// PyTorch's names, argument order and defaults. What the functions compute, and which memory may overlap, is lossgen.h's.
 ///
-/// Shapes: input (N, C, d1..dK), (N, C) or (C); target the same without C; class weights (C). The loss has shape () for
-/// mean and sum and the target's shape for none. Types: input f32, f64, f16 or bf16 (the last two as Views of a DLTensor),
-/// target any integer type; what a build has no kernels for is refused with a lossgen::Error that names what to add.
+/// Shapes: input (N, C, d1..dK), (N, C) or (C); target the same without C, or with it for class probabilities; class
+/// weights (C). The loss has shape () for mean and sum and that of input without C for none. Types: input f32, f64, f16 or
+/// bf16 (the last two as Views of a DLTensor), target any integer type, probabilities input's type; what a build has no kernels for is refused with a lossgen::Error that names what to add.
 ///
 ///   std::vector<float> x = ...;            // logits, 32 rows of 10 classes
 ///   std::vector<int64_t> y = ...;
@@ -182,6 +182,11 @@ class LogSoftmax {
 
 namespace detail {
 
+/// A floating target holds class probabilities.
+inline bool is_floating(const View &target) {
+  return target.dtype().code == kDLFloat || target.dtype().code == kDLBfloat;
+}
+
 /// What NLLLoss and CrossEntropyLoss share: PyTorch's constructor arguments, held as the C API's options.
 class Criterion {
  public:
@@ -219,7 +224,13 @@ class Criterion {
   };
 
   Loss empty_loss(const View &input, const View &target) const {
-    return Loss(reduction() == Reduction::none ? target.shape() : Shape{},
+    Shape rows = target.shape();
+    if (is_floating(target)) {
+      const int rank = static_cast<int>(rows.size());
+      const int given = options.class_axis_given ? options.class_axis : rank > 1, axis = given < 0 ? given + rank : given;
+      if (axis >= 0 && axis < rank) rows.erase(rows.begin() + axis);
+    }
+    return Loss(reduction() == Reduction::none ? rows : Shape{},
                 input.dtype().code == kDLFloat && input.dtype().bits == 64);
   }
 
@@ -265,7 +276,9 @@ class NLLLoss : public detail::Criterion {
 };
 
 /// loss_r = weight[y_r] * (log(sum_c exp(input[r,c])) - input[r, y_r]), with label_smoothing as PyTorch defines it: the
-/// NLLLoss of LogSoftmax in one pass over the logits.
+/// NLLLoss of LogSoftmax in one pass over the logits. A floating target holds class probabilities q, of input's shape and
+/// type: loss_r = -sum_c weight[c] * ((1 - e) * q[r,c] + e / C) * log_softmax(input)[r,c], mean divides by the number of
+/// rows; an ignore_index that is not negative is an error then, as in PyTorch.
 class CrossEntropyLoss : public detail::Criterion {
  public:
   explicit CrossEntropyLoss(std::optional<View> weight = std::nullopt, std::optional<bool> size_average = std::nullopt,
@@ -279,7 +292,8 @@ class CrossEntropyLoss : public detail::Criterion {
     Call call(*this, std::nullopt);
     const DLTensor x = input.dl(), y = target.dl();
     DLTensor out = loss.dl();
-    check(lossgen_cross_entropy_forward(&x, &y, &call.options, &out, nullptr));
+    check(is_probabilities(target, call) ? lossgen_cross_entropy_probs_forward(&x, &y, &call.options, &out, nullptr)
+                                         : lossgen_cross_entropy_forward(&x, &y, &call.options, &out, nullptr));
   }
 
   Loss forward(const View &input, const View &target) const {
@@ -296,7 +310,8 @@ class CrossEntropyLoss : public detail::Criterion {
     Call call(*this, grad_loss);
     const DLTensor x = input.dl(), y = target.dl();
     DLTensor out = grad_input.dl();
-    check(lossgen_cross_entropy_backward(&x, &y, &call.options, nullptr, &out));
+    check(is_probabilities(target, call) ? lossgen_cross_entropy_probs_backward(&x, &y, &call.options, &out)
+                                         : lossgen_cross_entropy_backward(&x, &y, &call.options, nullptr, &out));
   }
 
   /// Loss and gradient in one pass over memory: the fast path when grad_input is input's memory.
@@ -305,13 +320,23 @@ class CrossEntropyLoss : public detail::Criterion {
     Call call(*this, grad_loss);
     const DLTensor x = input.dl(), y = target.dl();
     DLTensor l = loss.dl(), out = grad_input.dl();
-    check(lossgen_cross_entropy_forward_backward(&x, &y, &call.options, &l, &out, nullptr));
+    check(is_probabilities(target, call)
+              ? lossgen_cross_entropy_probs_forward_backward(&x, &y, &call.options, &l, &out, nullptr)
+              : lossgen_cross_entropy_forward_backward(&x, &y, &call.options, &l, &out, nullptr));
   }
 
   Loss forward_backward(const View &input, const View &target, const MutableView &grad_input) const {
     Loss loss = empty_loss(input, target);
     forward_backward(input, target, loss.view(), grad_input);
     return loss;
+  }
+
+ private:
+  /// Which op a target is for. The C API takes no ignore_index with probabilities; PyTorch minds those from 0 on.
+  static bool is_probabilities(const View &target, Call &call) {
+    if (!detail::is_floating(target)) return false;
+    if (call.options.ignore_index < 0) call.options.ignore_mode = LOSSGEN_IGNORE_DEFAULT;
+    return true;
   }
 };
 
@@ -323,7 +348,7 @@ inline Loss nll_loss(const View &input, const View &target, std::optional<View> 
   return NLLLoss(std::move(weight), size_average, ignore_index, reduce, reduction).forward(input, target);
 }
 
-/// torch.nn.functional.cross_entropy, for class indices.
+/// torch.nn.functional.cross_entropy, for class indices or, floating, class probabilities.
 inline Loss cross_entropy(const View &input, const View &target, std::optional<View> weight = std::nullopt,
                           std::optional<bool> size_average = std::nullopt, int64_t ignore_index = -100,
                           std::optional<bool> reduce = std::nullopt, Reduction reduction = Reduction::mean,
