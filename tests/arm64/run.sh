@@ -23,7 +23,7 @@ compile() {  # only what is newer than its object
   local object=$out/objects/$(tr / _ <<<"${1#"$root"/}").o
   [ "$object" -nt "$1" ] || echo "$1 $object"
 }
-suites=("$root"/tests/numerics/*.cpp "$root"/tests/reference/reference.cpp)
+suites=("$root"/tests/numerics/*.cpp "$root"/tests/reference/{reference,bounds}.cpp)
 for source in "$root"/runtime/src/*.cpp "$root"/runtime/src/*/*.cpp "${suites[@]}" "$kernels"/*_table.cpp \
     $gtest/src/gtest-all.cc $gtest/src/gtest_main.cc; do
   compile "$source"
@@ -32,7 +32,7 @@ done | xargs -r -P "$(nproc)" -L 1 sh -c 'exec "$@" ' sh "$(command -v env)" bas
 
 shared=()
 for object in "$out"/objects/*.o; do [[ $object == *_test.cpp.o ]] || shared+=("$object"); done
-for test in numerics_test determinism_test; do
+for test in numerics_test determinism_test conversion_test gradient_test; do
   $cxx -static -o "$out/$test" "$out/objects/tests_numerics_$test.cpp.o" "${shared[@]}" "$kernels"/*.o -lpthread -ldl
   # A slice: the emulator is some 30 times slower than the machine. LOSSGEN_TEST_FULL=1 runs everything.
   filter='-*ManyClasses*:*ClassCounts*'

@@ -45,7 +45,7 @@ class GuardedMemory {
     return true;
   }
 
-  static constexpr char kFill = 0x7e;  // as floats: 8.5e37, which no test expects
+  static constexpr char kFill = 0x7e;  // as f32: 8.5e37, which no test expects
 
  private:
   static constexpr size_t kMargin = 256;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "dtype.h"
 #include "guarded.h"
 
 enum class Order {
@@ -52,43 +53,60 @@ struct Layout {
   std::vector<int64_t> shape, strides, row_shape, step;
 };
 
-// A matrix of floats in one of those orders.
+// A matrix in one of those orders.
 class GuardedTensor {
  public:
-  DLTensor *place(const Layout &layout, bool at_end) {
+  DLTensor *place(const Layout &layout, const Dtype &type, bool at_end) {
     layout_ = &layout;
-    data_ = reinterpret_cast<float *>(memory_.place(layout.span() * sizeof(float), at_end));
-    tensor_ = lossgen_tensor_strided(data_, lossgen_dtype(kDLFloat, 32), static_cast<int32_t>(layout.shape.size()),
-                                     layout.shape.data(), layout.strides.data());
+    type_ = type;
+    data_ = memory_.place(layout.span() * size(), at_end);
+    tensor_ =
+        lossgen_tensor_strided(data_, lossgen_dtype(type.code, type.bits), static_cast<int32_t>(layout.shape.size()),
+                               layout.shape.data(), layout.strides.data());
     return &tensor_;
   }
-  void set(const std::vector<float> &dense) {
-    for (int64_t r = 0, i = 0; r < layout_->rows; ++r) {
-      for (int64_t c = 0; c < layout_->classes; ++c, ++i) data_[layout_->offset(r, c)] = dense[static_cast<size_t>(i)];
-    }
+  // From and to dense rows.
+  void set(const std::vector<double> &dense) {
+    each([&](size_t i, char *element) { type_.store(element, dense[i]); });
   }
-  float at(int64_t r, int64_t c) const { return data_[layout_->offset(r, c)]; }
+  // From a tensor of the same layout and type.
+  void copy(const GuardedTensor &other) { memcpy(data_, other.data_, layout_->span() * size()); }
+  std::vector<double> get() const {
+    std::vector<double> dense(static_cast<size_t>(layout_->rows * layout_->classes));
+    each([&](size_t i, const char *element) { dense[i] = type_.load(element); });
+    return dense;
+  }
   DLTensor *dl() { return &tensor_; }
 
   // Elements between those of the tensor, and the margin beside it, are as place() left them.
   bool surroundings_intact() const {
+    if (data_ == nullptr) return true;
     if (!memory_.margin_intact()) return false;
     const size_t span = layout_->span();
+    if (span == static_cast<size_t>(layout_->rows * layout_->classes)) return true;
     std::vector<bool> own(span);
-    for (int64_t r = 0; r < layout_->rows; ++r) {
-      for (int64_t c = 0; c < layout_->classes; ++c) own[static_cast<size_t>(layout_->offset(r, c))] = true;
-    }
-    for (size_t i = 0; i < span; ++i) {
-      const char *bytes = reinterpret_cast<const char *>(data_ + i);
-      if (!own[i] && (bytes[0] != GuardedMemory::kFill || bytes[3] != GuardedMemory::kFill)) return false;
+    each([&](size_t, const char *element) { own[static_cast<size_t>(element - data_) / size()] = true; });
+    for (size_t i = 0; i < span * size(); ++i) {
+      if (!own[i / size()] && data_[i] != GuardedMemory::kFill) return false;
     }
     return true;
   }
 
  private:
+  size_t size() const { return static_cast<size_t>(type_.bytes()); }
+  template <class F>
+  void each(F &&f) const {
+    for (int64_t r = 0, i = 0; r < layout_->rows; ++r) {
+      for (int64_t c = 0; c < layout_->classes; ++c, ++i) {
+        f(static_cast<size_t>(i), data_ + static_cast<size_t>(layout_->offset(r, c)) * size());
+      }
+    }
+  }
+
   GuardedMemory memory_;
   const Layout *layout_ = nullptr;
-  float *data_ = nullptr;
+  Dtype type_ = kF32;
+  char *data_ = nullptr;
   DLTensor tensor_ = {};
 };
 
@@ -99,30 +117,40 @@ class GuardedRows {
     shape_ = shape;
     count_ = 1;
     for (int64_t n : shape_) count_ *= static_cast<size_t>(n);
-    type_ = type;
-    data_ = memory_.place(count_ * type.bits / 8, at_end);
+    size_ = type.bits / 8;
+    data_ = memory_.place(count_ * size_, at_end);
     tensor_ = lossgen_tensor(data_, type, static_cast<int32_t>(shape_.size()), shape_.data());
     return &tensor_;
   }
-  DLTensor *floats(const std::vector<int64_t> &shape, bool at_end) {
-    return place(shape, lossgen_dtype(kDLFloat, 32), at_end);
+  DLTensor *place(const std::vector<int64_t> &shape, const Dtype &type, bool at_end) {
+    type_ = type;
+    return place(shape, lossgen_dtype(type.code, type.bits), at_end);
   }
-  void set_integer(size_t i, int64_t value) { memcpy(data_ + i * type_.bits / 8, &value, type_.bits / 8); }
-  void set(size_t i, float value) { memcpy(data_ + i * 4, &value, 4); }
-  float at(size_t i) const {
-    float value;
-    memcpy(&value, data_ + i * 4, 4);
+  void set_integers(const std::vector<int64_t> &values) {
+    for (size_t i = 0; i < count_; ++i) memcpy(data_ + i * size_, &values[i], size_);
+  }
+  int64_t integer(size_t i) const {  // not negative
+    int64_t value = 0;
+    memcpy(&value, data_ + i * size_, size_);
     return value;
   }
-  size_t count() const { return count_; }
+  void set(const std::vector<double> &values) {
+    for (size_t i = 0; i < count_; ++i) type_.store(data_ + i * size_, values[i]);
+  }
+  std::vector<double> get() const {
+    std::vector<double> values(count_);
+    for (size_t i = 0; i < count_; ++i) values[i] = type_.load(data_ + i * size_);
+    return values;
+  }
+  const Dtype &type() const { return type_; }
   DLTensor *dl() { return &tensor_; }
-  bool surroundings_intact() const { return memory_.margin_intact(); }
+  bool surroundings_intact() const { return data_ == nullptr || memory_.margin_intact(); }
 
  private:
   GuardedMemory memory_;
   std::vector<int64_t> shape_;
-  size_t count_ = 0;
-  DLDataType type_ = {};
+  size_t count_ = 0, size_ = 0;
+  Dtype type_ = kF32;
   char *data_ = nullptr;
   DLTensor tensor_ = {};
 };
