@@ -6,70 +6,24 @@ in ulps of 1, which the softmax in it is multiplied by, log_softmax in ulps of m
 result is rounded by both in the end, which is nearly all of its error: there a hundredth more is a draw.
 """
 
-import ctypes
 import sys
 
-try:
-    import torch
-except ImportError:
-    print("SKIPPED: no PyTorch (tools/test --with torch installs it)")
-    sys.exit(77)
-
+import torch
 import torch.nn.functional as F
 
-REDUCTION_NONE = 2
+from lossgen_torch import REDUCTIONS, Lossgen
 
 
-class Device(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int), ("id", ctypes.c_int)]
+def our_cross_entropy(library, x, y):
+    loss, grad = torch.empty(y.shape, dtype=x.dtype), torch.empty_like(x)
+    library.call("lossgen_cross_entropy_forward_backward", x, y, "options", loss, grad, None, reduction=REDUCTIONS["none"])
+    return loss, grad
 
 
-class DataType(ctypes.Structure):
-    _fields_ = [("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16)]
-
-
-class Tensor(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("device", Device), ("rank", ctypes.c_int32), ("dtype", DataType),
-                ("shape", ctypes.c_void_p), ("strides", ctypes.c_void_p), ("byte_offset", ctypes.c_uint64)]
-
-
-class Options(ctypes.Structure):  # the beginning of lossgen_options; the rest takes its defaults
-    _fields_ = [("size", ctypes.c_size_t), ("reduction", ctypes.c_int), ("ignore_mode", ctypes.c_int)]
-
-
-DTYPES = {torch.float32: (2, 32), torch.bfloat16: (4, 16), torch.int64: (0, 64)}
-
-
-class Lossgen:
-    def __init__(self, path):
-        self.library = ctypes.CDLL(path)
-        self.library.lossgen_last_error.restype = ctypes.c_char_p
-        self.options = Options(ctypes.sizeof(Options), REDUCTION_NONE, 0)
-
-    def call(self, name, *arguments):
-        kept = []
-
-        def convert(a):
-            if not isinstance(a, torch.Tensor):
-                return a
-            shape, strides = (ctypes.c_int64 * a.dim())(*a.shape), (ctypes.c_int64 * a.dim())(*a.stride())
-            t = Tensor(a.data_ptr(), Device(1, 0), a.dim(), DataType(*DTYPES[a.dtype], 1), ctypes.addressof(shape),
-                       ctypes.addressof(strides), 0)
-            kept.extend([shape, strides, t])
-            return ctypes.byref(t)
-
-        if getattr(self.library, name)(*map(convert, arguments)) != 0:
-            raise RuntimeError(self.library.lossgen_last_error().decode())
-
-    def cross_entropy(self, x, y):
-        loss, grad = torch.empty(y.shape, dtype=x.dtype), torch.empty_like(x)
-        self.call("lossgen_cross_entropy_forward_backward", x, y, ctypes.byref(self.options), loss, grad, None)
-        return loss, grad
-
-    def log_softmax(self, x):
-        out = torch.empty_like(x)
-        self.call("lossgen_log_softmax_forward", x, None, out)
-        return out
+def our_log_softmax(library, x):
+    out = torch.empty_like(x)
+    library.call("lossgen_log_softmax_forward", x, None, out)
+    return out
 
 
 def torch_cross_entropy(x, y):
@@ -115,11 +69,11 @@ def main():
             log_probs = F.log_softmax(wide, 1)
             x_y = wide.gather(1, y.unsqueeze(1)).squeeze(1)
             scale = torch.maximum(torch.logsumexp(wide, 1).abs(), x_y.abs())
-            ours, theirs = library.cross_entropy(x, y), torch_cross_entropy(x, y)
+            ours, theirs = our_cross_entropy(library, x, y), torch_cross_entropy(x, y)
             for who, (l, g) in (("ours", ours), ("torch", theirs)):
                 note(dtype, "loss", who, l, loss, scale)
                 note(dtype, "gradient", who, g, grad, torch.ones(()).double())
-            for who, lp in (("ours", library.log_softmax(x)), ("torch", F.log_softmax(x, 1))):
+            for who, lp in (("ours", our_log_softmax(library, x)), ("torch", F.log_softmax(x, 1))):
                 note(dtype, "log_softmax", who, lp, log_probs, log_probs.abs().clamp(min=1))
 
     worse = 0

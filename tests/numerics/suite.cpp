@@ -258,7 +258,9 @@ void Suite::check_extras(const Case &c, const reference::Result &expected, const
   std::vector<double> lse = lse_.get(), bound;
   for (int64_t r = 0; r < rows; ++r) {
     const size_t i = static_cast<size_t>(r), y = static_cast<size_t>(c.kept(r) ? c.y[i] : 0);
-    bound.push_back(bounds::lse(c.kernel, expected.lse[i], c.x[i * static_cast<size_t>(classes) + y]));
+    const double *row = &c.x[i * static_cast<size_t>(classes)];
+    const double peak = *std::max_element(row, row + classes);
+    bound.push_back(bounds::lse(c.kernel, expected.lse[i], std::max(std::fabs(row[y]), std::fabs(peak))));
     // Of rows whose loss is NaN the logarithm may be an infinity (all -inf, a +inf) or NaN.
     if (std::isnan(expected.lse[i]) && std::isinf(lse[i])) lse[i] = expected.lse[i];
   }

@@ -41,6 +41,18 @@ double nll_bound(const Kernel &k, double lse, double x_y, double nll) {
   return slack(k) * std::max(bound, 4 * accumulator_of(k.logits).smallest_normal());
 }
 
+// How much larger the bounds of a row are for the length of its sum, which leaves out y: the larger the share of its
+// largest term, the more is lost of the others beside it.
+double long_sum(const double *x, int64_t classes, int64_t y, double lse) {
+  double largest = -HUGE_VAL, sum = 1;
+  for (int64_t c = 0; c < classes; ++c) {
+    if (c != y) largest = std::max(largest, x[c]);
+  }
+  if (y >= 0) sum = -std::expm1(x[y] - lse);  // of all but y, relative to e^lse
+  const double n = static_cast<double>(classes), share = std::min(1.0, std::exp(largest - lse) / sum);
+  return std::max(n / LOSSGEN_LONG_SUM, 1 + (share > 0 ? share : 0) * n / LOSSGEN_LONG_ROW);
+}
+
 // Of a sum of n numbers in f64, relative to the sum of their magnitudes.
 double sum_error(int64_t n) { return std::min(LOSSGEN_SUM_RELATIVE, std::ldexp(static_cast<double>(n), -53)); }
 
@@ -167,7 +179,7 @@ Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_
   const double e = o.label_smoothing, spread_share = e / static_cast<double>(classes);
   double weight_sum = 0;
   for (int64_t i = 0; i < classes; ++i) weight_sum += std::fabs(at(o.weight, i));
-  const double divisor_error = all.divisor_error(), long_sum = std::max(1.0, classes / LOSSGEN_LONG_SUM);
+  const double divisor_error = all.divisor_error();
   Loss b;
   b.row_loss.assign(static_cast<size_t>(rows), 0.0);
   b.grad.assign(x.size(), 0.0);
@@ -182,7 +194,8 @@ Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_
     // reference.row_loss keeps the digits of a sure row, lse - x_y does not.
     const double exact_nll = plain && w > 0 ? std::fabs(expected.row_loss[row]) / w : nll;
 
-    double loss = long_sum * (1 - e) * w * nll_bound(k, row_lse, x_y, plain ? exact_nll : std::max(nll, 1.0));
+    const double times = long_sum(&x[first], classes, e == 0 ? target[row] : -1, row_lse);
+    double loss = times * (1 - e) * w * nll_bound(k, row_lse, x_y, plain ? exact_nll : std::max(nll, 1.0));
     double magnitude = (1 - e) * w * std::fabs(exact_nll);
     if (e != 0) {
       double distance = 0, farthest = 0;
@@ -211,8 +224,8 @@ Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_
     const double scale =
         g * ((1 - e) * w + spread_share * own * weight_sum + 2 * std::fabs(o.z_loss) * w * std::fabs(row_lse));
     const double ulps = slack(k) * (e == 0 && nll > c.far ? c.far_grad : c.grad) + (plain ? 0 : c.option);
-    const double of_scale =
-        ulps * acc_ulp(k, scale) + divisor_error * scale + sum_error(classes) * g * spread_share * own * weight_sum;
+    const double of_scale = times * ulps * acc_ulp(k, scale) + divisor_error * scale +
+                            sum_error(classes) * g * spread_share * own * weight_sum;
     for (size_t i = first; i < first + static_cast<size_t>(classes); ++i) {
       b.grad[i] = stored(k, k.logits, of_scale, expected.grad[i]);
     }

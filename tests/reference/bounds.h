@@ -49,7 +49,6 @@ double total_weight(const Kernel &k, const std::vector<int64_t> &target, const r
 struct Loss {
   std::vector<double> row_loss;  // reduction none; 0 where ignored
   double loss = 0;               // reduction mean and sum
-  bool overflows = false;        // a kept row's finite loss is beyond S: a reduced loss is infinite or NaN
   std::vector<double> grad;      // [rows * classes]
 };
 Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_t classes, const std::vector<double> &x,

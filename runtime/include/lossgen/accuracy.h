@@ -11,9 +11,10 @@
  * Weights and upstream gradients scale a bound as they scale the value. Sums over classes, up to 2^18 of them, are added
  * in S one after another, in as many sums side by side as the target has lanes (planes: in one). Their roundings average
  * out where terms differ. m terms of one and the same value may all round alike: a row's bounds are then 1 + m /
- * EQUAL_TERMS times as large. Beside a term that is far above the others, those are lost one by one where the sum begins
- * with it, as in log_softmax and entropy: in rows of more than LONG_ROW classes their bounds are classes / LONG_ROW times
- * as large. The bounds of losses are classes / LONG_SUM times as large from LONG_SUM classes on.
+ * EQUAL_TERMS times as large. Beside a term that is far above the others, those are lost one by one: in log_softmax and
+ * entropy, whose sums begin with the largest term, rows of more than LONG_ROW classes have bounds classes / LONG_ROW times
+ * as large; in cross_entropy, whose sum leaves out y, 1 + p * classes / LONG_ROW, p = the share of the largest term in it,
+ * and at least classes / LONG_SUM.
  */
 #ifndef LOSSGEN_ACCURACY_H
 #define LOSSGEN_ACCURACY_H
@@ -31,8 +32,6 @@
 #define LOSSGEN_LOSS_RELATIVE_FROM 1e-6
 #define LOSSGEN_F32_LOSS_ULP 2.0
 #define LOSSGEN_F32_LOSS_RELATIVE 1e-5
-#define LOSSGEN_F32_LOSS_SMALL 1e-3
-#define LOSSGEN_F32_LOSS_RELATIVE_FROM 1e-6
 #define LOSSGEN_F64_LOSS_ULP 4.0
 #define LOSSGEN_F64_LOSS_RELATIVE 1e-13
 
