@@ -1,6 +1,5 @@
 // The values of a case: inputs as the call sees them, after rounding to their type and after expanded axes overlapped.
 #include <algorithm>
-#include <cfloat>
 
 #include "runner.h"
 
@@ -68,19 +67,10 @@ void Runner::make_matrices(Random &random) {
   const Case &c = *case_;
   const int64_t classes = c.classes(), rows = c.rows();
   std::vector<double> x(static_cast<size_t>(rows * classes));
-  std::vector<float> row(static_cast<size_t>(classes));
   for (int64_t r = 0; r < rows && classes > 0; ++r) {
     const bool has_y = !y_.empty() && kept(r) && !c.has_probs();
     const int64_t y = has_y ? y_[static_cast<size_t>(r)] : random.below(classes);
-    fill_row(c.family, random, row.data(), classes, y);
-    // f64 gets more digits in half of the rows, and its own limit.
-    const bool wide = c.dtype == kF64, finer = wide && random.chance(0.5);
-    for (int64_t k = 0; k < classes; ++k) {
-      const double v = row[static_cast<size_t>(k)];
-      const bool limit = wide && std::fabs(v) == FLT_MAX;
-      x[static_cast<size_t>(r * classes + k)] =
-          limit ? std::copysign(DBL_MAX, v) : v * (finer ? 1 + 1e-9 * random.uniform() : 1);
-    }
+    fill_row(c.dtype, c.family, random, &x[static_cast<size_t>(r * classes)], classes, y);
   }
 
   first_.place(dl_type(c.dtype), c.shape, c.first, c.axis);
