@@ -24,13 +24,14 @@ counts = collections.Counter()
 failures = 0
 
 
-def compare(what, got, expected):
+def compare(what, got, expected, least=1e-3):
+    """least: what numbers are rounded that cancel in the result, as the two terms of a gradient with one class do."""
     global failures
     tolerance = TOLERANCE[got.dtype]
     got, expected = got.double(), expected.detach().double()
     finite = expected[expected.isfinite()]
     scale = finite.abs().max().item() if finite.numel() else 0
-    same = torch.where(expected.isfinite(), (got - expected).abs() <= tolerance * (scale + 1e-3),
+    same = torch.where(expected.isfinite(), (got - expected).abs() <= tolerance * (scale + least),
                        (got == expected) | (got.isnan() & expected.isnan()))
     counts["numbers"] += got.numel()
     if not bool(same.all()):
@@ -95,27 +96,36 @@ def loss_case(rng, op):
     x, y = strided(rng, x), strided(rng, y)
     name = f"{op} {tuple(shape)} {dtype} strides {x.stride()} {torch_options}"
 
-    theirs = x.detach().contiguous().clone().requires_grad_(True)
     function = F.nll_loss if op == "nll_loss" else F.cross_entropy
+    theirs = x.detach().contiguous().clone().requires_grad_(True)
     reference = function(theirs, y.contiguous(), **torch_options)
+    if dtype == torch.float16 and not bool(reference.isfinite().all()):
+        # PyTorch's sums of f16 overflow where the loss itself does not: then f32 is what to compare with.
+        theirs = x.detach().contiguous().float().requires_grad_(True)
+        wide = {k: v.float() if k == "weight" else v for k, v in torch_options.items()}
+        reference = function(theirs, y.float() if y.is_floating_point() else y.contiguous(), **wide)
     upstream = torch.randn(reference.shape).to(dtype)
-    reference.backward(upstream)
+    reference.backward(upstream.to(reference.dtype))
+    rounded = upstream.abs().max().item() if upstream.numel() else 0
+    if reduction == "mean":
+        rounded /= max(1, y.numel())
 
     loss = torch.full(reference.shape, 123.0, dtype=dtype)
     library.call(f"lossgen_{op}_forward", x, y, "options", loss, None, **our_options)
-    compare(name + ", loss", loss, reference)
+    # PyTorch's loss of a confident row is what is left of a difference of rounded numbers.
+    compare(name + ", loss", loss, reference, 0.1)
     our_options["grad_loss"] = upstream
     grad = torch.full(shape, 123.0, dtype=dtype)
     saved = [] if op == "cross_entropy_probs" else [None]
     first = [] if op == "nll_loss" else [x]
     library.call(f"lossgen_{op}_backward", *first, y, "options", *saved, grad, **our_options)
-    compare(name + ", gradient", grad, theirs.grad)
+    compare(name + ", gradient", grad, theirs.grad, max(rounded, 1e-3))
     if op != "nll_loss":
         loss.fill_(123)
         both = x.clone(memory_format=torch.preserve_format)
         library.call(f"lossgen_{op}_forward_backward", both, y, "options", loss, both, None, **our_options)
-        compare(name + ", loss of forward_backward", loss, reference)
-        compare(name + ", gradient in place", both, theirs.grad)
+        compare(name + ", loss of forward_backward", loss, reference, 0.1)
+        compare(name + ", gradient in place", both, theirs.grad, max(rounded, 1e-3))
 
 
 def log_softmax_case(rng):
