@@ -1,6 +1,6 @@
 """loop.py LOSSGEN KERNEL: the hot loop of a kernel's assembly, of the innermost ones that with the most packed arithmetic.
 
-LLVM's comments mark loop headers and the blocks that belong to them.
+LLVM's comments mark loop headers and the blocks that belong to them; a loop ends with the last branch back to its header.
 """
 
 import re
@@ -11,18 +11,22 @@ PACKED = re.compile(r"^\s+(v?(mul|add|sub|max|min|fmadd\w*|fmsub\w*|fnmadd\w*)p[
 
 
 def innermost_loops(lines):
-    """The blocks of each, the header first: LLVM may put the end of a loop above its beginning."""
     blocks = [[]]
     for line in lines:
         if re.match(r"(\.L\w+:|\S+ %bb\.\d+:)", line):
             blocks.append([])
         blocks[-1].append(line)
-    for block in blocks:
+    starts = [sum(map(len, blocks[:k])) for k in range(len(blocks))]
+    for start, block in zip(starts, blocks):
         if not any("Inner Loop Header" in line for line in block):
             continue
-        header = block[0].split(":")[0].lstrip(".L")
-        rest = [line for other in blocks if any(re.search(rf"in Loop: Header={header}\b", line) for line in other) for line in other]
-        yield block + rest
+        label = block[0].split(":")[0]
+        back = [k for k in range(start, len(lines)) if re.search(rf"^\s+(j\w+|b(\.\w+)?|cbn?z.*|tbn?z.*)\s+.*{re.escape(label)}\b", lines[k])]
+        if back:
+            yield lines[start:back[-1] + 1]
+        else:  # LLVM put the loop's end above its beginning, which it then falls into
+            header = label.lstrip(".L")
+            yield block + [line for other in blocks if any(re.search(rf"in Loop: Header={header}\b", line) for line in other) for line in other]
 
 
 def main():

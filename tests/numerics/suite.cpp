@@ -67,6 +67,7 @@ void Suite::expect(const Case &c, const char *kind, const Dtype &type, const std
   // Looked up only where a bound was exceeded: it sorts.
   auto equal_terms = [&](size_t row) { return bounds::equal_terms(c.shape.classes, summed->data() + row * classes); };
   for (size_t i = 0; i < got.size(); ++i) {
+    if (!reference::kWiderThanF64 && type == kF64 && std::isinf(expected[i])) continue;
     double error = std::fabs(got[i] - expected[i]), allowed = bound[i];
     if (!(error <= allowed) && std::isfinite(error) && summed != nullptr) {
       double times = 1;

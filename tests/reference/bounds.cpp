@@ -292,8 +292,10 @@ Loss cross_entropy_probs(const Kernel &k, const Dtype &loss_type, int64_t rows, 
                            z * row_lse * row_lse > largest;
     b.row_loss.push_back(overflows ? std::nan("") : std::isfinite(loss) ? slack(k) * long_sum * own * loss : 0);
     const double scale = all.upstream(r) * own * (mass + z_part);
+    // z-loss multiplies the softmax by lse: its error counts even where lse itself is about 0.
+    const double of_lse = z != 0 ? all.upstream(r) * own * 2 * z * probs_lse(k, row_lse, top) : 0;
     for (size_t i = first; i < first + static_cast<size_t>(classes); ++i) {
-      b.grad[i] = stored(k, k.logits, slack(k) * c.probs_grad * acc_ulp(k, scale), expected.grad[i]);
+      b.grad[i] = stored(k, k.logits, slack(k) * (c.probs_grad * acc_ulp(k, scale) + of_lse), expected.grad[i]);
     }
   }
   all.finish(&b);

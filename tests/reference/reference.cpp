@@ -9,7 +9,7 @@ namespace reference {
 namespace {
 
 // Where long double is emulated in software (aarch64) double has to do.
-using Wide = std::conditional_t<(std::numeric_limits<long double>::digits > 64), double, long double>;
+using Wide = std::conditional_t<kWiderThanF64, long double, double>;
 
 // max and log(sum exp(x - max)) of one row; a NaN or an infinity that makes the row meaningless comes out as NaN.
 struct LogSum {

@@ -7,10 +7,15 @@
 #define LOSSGEN_TESTS_REFERENCE_H
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
 namespace reference {
+
+// Sums are taken in long double where that is a register's type. Where it is not (aarch64: 128 bits, by library calls), in
+// double: then the reference of f64 results may itself have overflowed where it says infinity.
+constexpr bool kWiderThanF64 = std::numeric_limits<long double>::digits <= 64;
 
 enum class Reduction { mean, sum, none };
 enum class Denominator { weight_sum, valid_rows, rows, given };
