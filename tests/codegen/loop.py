@@ -34,6 +34,10 @@ def main():
     loops = list(innermost_loops(assembly.stdout.splitlines()))
     if not loops:
         sys.exit("no loop")
+    # Sums run over whole blocks of classes; what is left over of a block, or of a loop that Halide partitioned ("rebased"), has
+    # loops of its own, with masks.
+    for main_one in (lambda name: "_block.s" in name and "rebased" not in name, lambda name: "rebased" not in name):
+        loops = [loop for loop in loops if main_one(loop[0])] or loops
     best = max(loops, key=lambda loop: sum(bool(PACKED.match(line)) for line in loop))
     print("\n".join(line for line in best if not re.match(r"^\s*[#/]", line)))
     print("end of loop")
