@@ -149,9 +149,6 @@ void schedule_unrolled(Algorithm &s, const KernelKey &key, const Params &p) {
         .unroll(s.c)
         .compute_with(s.per_row, block);
   const LoopLevel level(s.per_row, block);
-  // (With a gradient Halide finds nothing to prefetch at this loop: what reads the logits stands under a condition there.)
-  if (p.prefetch_rows && !s.per_logit.defined())
-    s.per_row.prefetch(s.streamed, block, block, p.prefetch_rows / p.vector, PrefetchBoundStrategy::NonFaulting);
   for (Func &f : s.row_values) {
     keep_on_stack(f, level);
     f.bound_storage(s.r, p.vector).vectorize(s.r);

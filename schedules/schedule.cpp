@@ -17,8 +17,7 @@ struct Field {
 };
 const Field kFields[] = {
     {"vector", &Params::vector, 1, 64},          {"unroll", &Params::unroll, 1, 16},
-    {"prefetch", &Params::prefetch, 0, 4096},    {"prefetch_rows", &Params::prefetch_rows, 0, 4096},
-    {"class_group", &Params::class_group, 1, 32},
+    {"prefetch", &Params::prefetch, 0, 4096},    {"class_group", &Params::class_group, 1, 32},
     {"tile", &Params::tile, 0, 4096},            {"block_bytes", &Params::block_bytes, 0, 1 << 24},
     {"threads", &Params::threads, 0, 1024},
 };

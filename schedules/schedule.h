@@ -13,7 +13,6 @@ struct Params {
   int vector = 0;         // lanes
   int unroll = 1;         // rows: vectors per step along the classes
   int prefetch = 0;       // rows: vectors ahead of the one being read, 0 = none
-  int prefetch_rows = 0;  // unrolled: rows ahead of those being read, 0 = none
   int class_group = 1;    // planes: classes walked together
   int tile = 0;           // planes: rows (pixels) that stay in L1 between the passes
   int block_bytes = 0;    // logits handed to one kernel call

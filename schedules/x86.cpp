@@ -11,7 +11,6 @@ Params x86_defaults(const KernelKey &key) {
   // 4 independent sums hide the latency of a fused multiply-add; strided is bound by one load per lane instead.
   p.unroll = key.layout == LOSSGEN_LAYOUT_strided ? 1 : 4;
   p.prefetch = 256;  // 16 KiB: reading alone, 15.8 GB/s at this distance, 14.1 at 1 KiB, 15.5 at 4 KiB (Xeon, t0 hint)
-  p.prefetch_rows = 64;
   p.class_group = 4;  // four exponentials in flight per pixel vector
   p.tile = 256;       // 1 KiB per class: the per-pixel sums and references stay in L1
   p.block_bytes = 128 << 10;  // logits and gradient of a block together take a quarter of a 1 MiB L2

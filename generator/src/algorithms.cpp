@@ -151,7 +151,7 @@ Algorithm cross_entropy_unrolled(Builder &b) {
   Func picked = b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); });
   const Builder::Term term =
       b.keep("term", [&](const Expr &c) { return exp_of_difference(x(c), peak(b.r()), true); });
-  Func others = b.sum_of_classes("others", [&](const Expr &c) { return select(target(c), zero, term(c)); });
+  Func others = b.sum_of_others("others", y(b.r()), term);
   const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true);
   b.rows("row", {select(ignored, zero, row.nll), row.lse});
   if (!backward) return b.stage();

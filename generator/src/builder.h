@@ -267,7 +267,7 @@ class Builder {
     define(whole(l, r()), identity);
     Halide::RDom k(0, count / step, "k");
     Halide::Func block;
-    if (lanes_.block && !maximum) {
+    if (!maximum) {
       Halide::Var q("q");
       block = Halide::Func(std::string(name) + "_block");
       Halide::RDom b(0, lanes_.block, "b"), blocks(0, count / (step * lanes_.block), "q");

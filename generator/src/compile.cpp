@@ -80,19 +80,18 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   Target target = halide_target(kernel.key.target, kernel.host);
   if (kernel.sanitize == "address") target.set_feature(Target::ASAN);
   if (kernel.sanitize == "thread") target.set_feature(Target::TSAN);
-  const auto object = outputs.find(OutputFileType::object), assembly = outputs.find(OutputFileType::assembly);
-  pipeline.compile_to(outputs, algorithm.inputs, kernel.symbol, target);
-  if (target.arch == Target::X86 && !is_device(kernel.key.target)) {
-    if (object != outputs.end() && kernel.sanitize.empty() && may_prefetch(object->second)) {
-      // The names inside differ from compilation to compilation in one process, the instructions do not.
-      const bool given = assembly != outputs.end();
-      const std::string text = given ? assembly->second : object->second + ".s";
-      if (!given) pipeline.compile_to({{OutputFileType::assembly, text}}, algorithm.inputs, kernel.symbol, target);
-      prefetch_into_all_caches(object->second, text);
-      if (!given) std::remove(text.c_str());
-    }
-    if (assembly != outputs.end()) prefetch_into_all_caches_text(assembly->second);
-  }
+  const bool x86 = target.arch == Target::X86 && !is_device(kernel.key.target);
+  const auto object = outputs.find(OutputFileType::object);
+  std::map<OutputFileType, std::string> all = outputs;
+  // Only walks along the classes prefetch, and only their objects need the assembly beside them.
+  const bool prefetches = x86 && object != outputs.end() && kernel.sanitize.empty() && kernel.params.prefetch &&
+                          !algorithm.reductions.empty() && kernel.key.layout != LOSSGEN_LAYOUT_planes;
+  if (prefetches) all.emplace(OutputFileType::assembly, object->second + ".s");
+  pipeline.compile_to(all, algorithm.inputs, kernel.symbol, target);
+  const auto assembly = all.find(OutputFileType::assembly);
+  if (prefetches) prefetch_into_all_caches(object->second, assembly->second);
+  if (prefetches && !outputs.count(OutputFileType::assembly)) std::remove(assembly->second.c_str());
+  else if (x86 && assembly != all.end()) prefetch_into_all_caches_text(assembly->second);
   if (object == outputs.end()) return;
   // Those of devices and sanitizers refer to a runtime and have data of their own.
   if (is_device(kernel.key.target) || !kernel.sanitize.empty()) hide_symbols(object->second);

@@ -4,8 +4,9 @@
 
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
+
+#include "files.h"
 
 namespace lossgen {
 
@@ -16,9 +17,7 @@ constexpr char kTheirs[] = "halide_", kOurs[] = "lossgen_device_";
 }  // namespace
 
 void rename_runtime_symbols(const std::string &path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  in.close();
+  std::string bytes = read_file(path);
   Elf64_Ehdr header;
   if (bytes.size() < sizeof header) throw std::runtime_error(path + " is not an ELF object");
   std::memcpy(&header, bytes.data(), sizeof header);

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "compile.h"
+#include "files.h"
 #include "lossgen/kernel_names.h"
 #include "stamps.h"
 

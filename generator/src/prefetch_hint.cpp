@@ -11,14 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "files.h"
+
 namespace lossgen {
 
 namespace {
-
-std::string read_file(const std::string &path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-}
 
 // A memory operand as far as it takes to tell instructions apart: displacement and base register.
 using Operand = std::pair<int32_t, std::string>;
@@ -75,8 +72,6 @@ std::vector<size_t> candidates(const std::string &object) {
 }
 
 }  // namespace
-
-bool may_prefetch(const std::string &object_path) { return !candidates(read_file(object_path)).empty(); }
 
 void prefetch_into_all_caches(const std::string &object_path, const std::string &assembly_path) {
   std::string object = read_file(object_path);

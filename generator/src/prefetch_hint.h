@@ -6,9 +6,6 @@
 
 namespace lossgen {
 
-// Whether an x86 object holds bytes that look like prefetchnta.
-bool may_prefetch(const std::string &object_path);
-
 // Turns every prefetchnta of an x86 object into prefetcht0. assembly: the same kernel as text, from the same
 // compilation; the number of instructions found must agree, or nothing is changed and std::runtime_error is thrown.
 void prefetch_into_all_caches(const std::string &object_path, const std::string &assembly_path);

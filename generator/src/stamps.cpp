@@ -5,10 +5,10 @@
 
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <sstream>
+
+#include "files.h"
 
 namespace lossgen {
 namespace fs = std::filesystem;
@@ -62,17 +62,6 @@ std::string hash_text(const std::string &bytes) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
   return text;
-}
-
-std::string read_file(const fs::path &path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-}
-
-void write_if_changed(const fs::path &path, const std::string &text) {
-  if (fs::exists(path) && read_file(path) == text) return;
-  std::ofstream out(path, std::ios::binary);
-  if (!(out << text << std::flush)) throw std::runtime_error("cannot write " + path.string());
 }
 
 Stamps::Stamps(const fs::path &folder) : folder_(folder) {

@@ -10,10 +10,6 @@ namespace lossgen {
 
 // A hash of the bytes, as 16 hex digits.
 std::string hash_text(const std::string &bytes);
-// The whole file; "" if it cannot be read.
-std::string read_file(const std::filesystem::path &path);
-// Leaves a file that has this content already as it is, with its time.
-void write_if_changed(const std::filesystem::path &path, const std::string &text);
 
 // What lies in one output folder, kept there in the file .stamps.
 class Stamps {

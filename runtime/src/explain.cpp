@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "error.h"
+#include "loss.h"
 #include "names.h"
 #include "parallel.h"
-#include "problem.h"
 #include "registry.h"
 #include "sized.h"
 #include "text.h"
@@ -50,21 +50,15 @@ void explain_newer(int taken, Text *text) {
   }
 }
 
-// Kernels that a loss takes instead of those of its stages: see run_loss.
-void explain_instead(const Problem &p, int dtype, int target, bool gradient, const lossgen_options &o, Text *text) {
-  const auto find = [&](int stage) { return find_kernel(stage, dtype, p.layout, p.classes, target, o.general_kernels_only); };
-  if (p.pieces > 1) {
+void explain_instead(const Problem &p, const lossgen_options &o, int target, bool gradient, Text *text) {
+  if (p.pieces > 1)
     text->add("  each row in %lld pieces of %lld classes\n", (long long)p.pieces, (long long)p.piece_classes);
-    return;
-  }
-  const lossgen_kernel *unrolled = find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
-                                                 : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
-  if (unrolled && !o.general_kernels_only && !(gradient && o.z_loss != 0))
-    text->add("  but for every %d rows kernel %s\n", (int)unrolled->block_granule, unrolled->name);
-  const lossgen_kernel *terms = find(LOSSGEN_STAGE_cross_entropy_forward_terms);
-  if (gradient && terms && p.classes * p.matrix[kIn0].bytes() <= kMostTermsBytes)
+  const Substitutes found = find_substitutes(p, o, target, gradient, true, false);
+  if (found.unrolled)
+    text->add("  but for every %d rows kernel %s\n", (int)found.unrolled->block_granule, found.unrolled->name);
+  if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
-              p.layout == LOSSGEN_LAYOUT_planes ? "planes:" : "in place:", terms->name);
+              p.layout == LOSSGEN_LAYOUT_planes ? "planes:" : "in place:", found.forward_terms->name);
 }
 
 lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_options *given, Text *text) {
@@ -95,8 +89,9 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   text->add("%s: %lld rows of %lld classes, %s, layout %s\n", op, (long long)p.rows, (long long)p.classes,
             dtype_text(p.matrix[kIn0].type), kLayoutNames[p.layout]);
   const lossgen_kernel *first = nullptr;
-  const bool general = o.label_smoothing != 0, cross_entropy = strncmp(op, "cross_entropy_", 14) == 0;
-  if (cross_entropy && !general) split_long_rows(&p);
+  const bool general = o.label_smoothing != 0;
+  const bool plain = !general && found->stages[0] == LOSSGEN_STAGE_cross_entropy_forward;  // see run_loss
+  if (plain) split_long_rows(&p);
   const int64_t classes = p.pieces > 1 ? 0 : p.classes;
   for (const int *listed = found->stages; *listed != kEnd; listed++) {
     // Label smoothing takes the general stages, which are exact from the start.
@@ -111,7 +106,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
     const char *when = *stage == LOSSGEN_STAGE_cross_entropy_forward_exact ? " (rows whose reference overflows)" : "";
     text->add("  kernel %s, schedule %s, back end %s%s\n", k->name, k->schedule, k->backend, when);
   }
-  if (cross_entropy && !general) explain_instead(p, dtype, target, found->tensors > 1, o, text);
+  if (plain) explain_instead(p, o, target, found->tensors > 1, text);
   if (p.rows && p.classes) {
     if (p.pieces == 1) cut_into_blocks(&p, *first);
     const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();

@@ -19,11 +19,9 @@ namespace lossgen {
 
 namespace {
 
-struct Kernels {
+struct Kernels : Substitutes {
   const lossgen_kernel *classes = nullptr, *forward = nullptr, *exact = nullptr, *backward = nullptr;
   const lossgen_kernel *log_probs = nullptr, *stats = nullptr;
-  const lossgen_kernel *forward_terms = nullptr, *backward_terms = nullptr;  // instead, with exp computed once
-  const lossgen_kernel *unrolled = nullptr;  // instead of forward (and backward), for whole vectors of rows
 };
 
 // What a chunk of blocks adds up to. Chunks are summed in order.
@@ -75,13 +73,27 @@ class LossRun {
  private:
   static constexpr int64_t kNone = INT64_MAX;
 
-  // Per-row numbers of one block; on the stack of the task.
+  // Per-row numbers of one block.
   struct Scratch {
-    int32_t cls[kMaxBlockRows];
-    S w[kMaxBlockRows], own[kMaxBlockRows], a[kMaxBlockRows], b[kMaxBlockRows], nll[kMaxBlockRows],
-        lse[kMaxBlockRows], ref[kMaxBlockRows], sum[kMaxBlockRows], dot[kMaxBlockRows];
-    S *terms = nullptr;    // exp of the block's logits, where the kernels keep it
+    int32_t *cls;
+    S *w, *own, *a, *b, *nll, *lse, *ref, *sum, *dot;
+    S *terms = nullptr;      // exp of the block's logits, where the kernels keep it
     bool has_terms = false;  // of every row of the block at hand
+  };
+  // With room for so many rows; on the stack of the task.
+  template <int64_t Rows>
+  struct ScratchOf : Scratch {
+    ScratchOf() {
+      this->cls = classes;
+      S *next = numbers;
+      for (S **field : {&this->w, &this->own, &this->a, &this->b, &this->nll, &this->lse, &this->ref, &this->sum, &this->dot}) {
+        *field = next;
+        next += Rows;
+      }
+    }
+    ScratchOf(const ScratchOf &) = delete;
+    int32_t classes[Rows];
+    S numbers[9 * Rows];
   };
 
   template <class Body>
@@ -150,7 +162,7 @@ class LossRun {
   }
 
   Sums count_targets(int64_t chunk) {
-    Scratch s;
+    ScratchOf<kMaxBlockRows> s;
     Sums sums{};
     for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
       const Block b = block_at(p_, i);
@@ -162,15 +174,18 @@ class LossRun {
   }
 
   Sums run_chunk(int64_t chunk) {
-    Scratch s;
+    ScratchOf<kMaxBlockRows> s;
     Sums sums{};
-    void *memory = k_.forward_terms ? allocate(call_.options, terms_bytes() + kLine) : nullptr;  // without it: a second exp
-    s.terms = memory ? (S *)(((uintptr_t)memory + kLine - 1) / kLine * kLine) : nullptr;
+    void *memory = nullptr;  // of the terms; none where whole vectors are all there is. Where there is no memory: a second exp
     for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
       const Block b = block_at(p_, i);
       const int64_t whole = k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0;
       bool good = true;
       if (whole > 0) good = run_unrolled(part_of(p_, b, 0, whole), i, &s, &sums);
+      if (good && whole < b.rows && k_.forward_terms && !memory) {
+        memory = allocate(call_.options, terms_bytes() + kLine);
+        s.terms = memory ? (S *)(((uintptr_t)memory + kLine - 1) / kLine * kLine) : nullptr;
+      }
       if (good && whole < b.rows) good = run_block(part_of(p_, b, whole, b.rows - whole), i, &s, &sums);
       if (!good) break;
     }
@@ -224,10 +239,10 @@ class LossRun {
   }
 
   // Rows split into pieces (split_long_rows): the forward kernel on each piece, the rows' numbers merged in the order of
-  // the pieces, then the gradient piece by piece.
-  void run_pieces() {
+  // the pieces, then the gradient piece by piece. Not inlined: the pieces' 24 KB are no part of other calls' stack.
+  __attribute__((noinline)) void run_pieces() {
     Piece<S> pieces[kMaxPieces];
-    Scratch rows;  // one row a block
+    ScratchOf<kMaxSplitRows> rows;
     const int64_t count = p_.rows * p_.pieces;
     std::fill(sums_, sums_ + p_.rows, Sums{});
     for (int64_t r = 0; r < p_.rows; r++)
@@ -242,8 +257,8 @@ class LossRun {
                    [&](int64_t i) { pieces[i] = forward_piece(range(i), rows.cls[i / p_.pieces]); });
     for (int64_t r = 0; r < p_.rows; r++) {
       const Block b = block_at(p_, r);
-      Scratch one;
-      std::fill(one.cls, one.cls + kMaxBlockRows, rows.cls[r]);
+      ScratchOf<1> one;
+      one.cls[0] = rows.cls[r];
       if (forward) merge_pieces(b, pieces + r * p_.pieces, &one);
       else saved_lse(b, &one);
       if (weighted_) load_weights(b, &one);
@@ -462,6 +477,27 @@ lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
 
 }  // namespace
 
+Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
+                             bool saved_lse) {
+  Substitutes found;
+  if (p.pieces > 1) return found;
+  const auto find = [&](int stage) {
+    return find_kernel(stage, dtype_id(p.matrix[kIn0].type), p.layout, p.classes, target, o.general_kernels_only);
+  };
+  // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way.
+  if (gradient && !saved_lse && (in_place || p.layout == LOSSGEN_LAYOUT_planes) &&
+      p.classes * p.matrix[kIn0].bytes() <= kMostTermsBytes) {
+    found.forward_terms = find(LOSSGEN_STAGE_cross_entropy_forward_terms);
+    found.backward_terms = find(LOSSGEN_STAGE_cross_entropy_backward_terms);
+    if (!found.backward_terms) found.forward_terms = nullptr;
+  }
+  // z-loss scales a row's softmax by its lse, which the unrolled kernel knows too late; it has no use for a saved lse.
+  if (!o.general_kernels_only && !(gradient && (o.z_loss != 0 || saved_lse)))
+    found.unrolled = find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
+                                   : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
+  return found;
+}
+
 lossgen_status run_loss(LossCall *call) {
   Problem &p = call->problem;
   lossgen_status status = canonicalize(&p);
@@ -487,24 +523,9 @@ lossgen_status run_loss(LossCall *call) {
   for (const WantedKernel &w : wanted)
     if (status == LOSSGEN_OK && w.wanted) status = find_for(*call, w.stage, dtype, p.layout, w.kernel);
   if (status != LOSSGEN_OK) return status;
-  // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way.
-  const bool in_place = p.matrix[kOut].data == p.matrix[kIn0].data;
-  const bool terms = !nll && !general && call->want_grad && p.pieces == 1 && !call->lse_is_input &&
-                     (in_place || p.layout == LOSSGEN_LAYOUT_planes) &&
-                     p.classes * p.matrix[kIn0].bytes() <= kMostTermsBytes;
-  if (terms) {
-    k.forward_terms = find_kernel(LOSSGEN_STAGE_cross_entropy_forward_terms, dtype, p.layout, p.classes, call->forced_target,
-                                  call->options.general_kernels_only);
-    k.backward_terms = find_kernel(LOSSGEN_STAGE_cross_entropy_backward_terms, dtype, p.layout, p.classes,
-                                   call->forced_target, call->options.general_kernels_only);
-    if (!k.forward_terms || !k.backward_terms) k.forward_terms = nullptr;
-  }
-  // z-loss scales a row's softmax by its lse, which the unrolled kernel knows too late; it has no use for a saved lse.
-  if (!nll && !general && p.pieces == 1 && !call->options.general_kernels_only &&
-      !(call->want_grad && (call->options.z_loss != 0 || call->lse_is_input)))
-    k.unrolled = find_kernel(call->want_grad ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
-                                             : LOSSGEN_STAGE_cross_entropy_forward_unrolled,
-                             dtype, p.layout, p.classes, call->forced_target, false);
+  if (!nll && !general)
+    static_cast<Substitutes &>(k) = find_substitutes(p, call->options, call->forced_target, call->want_grad,
+                                                     p.matrix[kOut].data == p.matrix[kIn0].data, call->lse_is_input);
   // One cut for both passes: a block's logits are still in cache when its gradient is made.
   if (p.pieces == 1) cut_into_blocks(&p, *(k.forward ? k.forward : k.backward));
   const bool wide = p.matrix[kIn0].type.bits == 64;

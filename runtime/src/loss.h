@@ -27,6 +27,15 @@ struct LossCall {
   bool lse_is_input = false;  // row[kLse] holds a saved lse (backward) instead of receiving one
 };
 
+// Kernels that cross entropy without label smoothing takes instead of those of its stages; null where it does not.
+struct Substitutes {
+  const lossgen_kernel *unrolled = nullptr;  // of forward (and backward), for whole vectors of rows
+  const lossgen_kernel *forward_terms = nullptr, *backward_terms = nullptr;  // with exp computed once
+};
+// in_place: the gradient replaces the logits. saved_lse: backward from a lse that forward left.
+Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
+                             bool saved_lse);
+
 lossgen_status run_loss(LossCall *call);
 lossgen_status run_loss_probs(LossCall *call);  // loss_probs.cpp
 

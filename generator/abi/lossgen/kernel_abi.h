@@ -91,14 +91,7 @@
 /* As cross_entropy_forward and _backward, with exp computed once: terms[c, r] = exp(logits - ref), in the caller's scratch,
  * which begins at a multiple of 64 bytes (Halide takes what a kernel both writes and reads for its own, aligned memory).
  * Where sum asks for the exact stage the row's terms mean nothing. */
-#define LOSSGEN_ARGS_cross_entropy_forward_terms(A) \
-  A(in, logits, 2, logit)                           \
-  A(in, cls, 1, i32)                                \
-  A(out, nll, 1, acc)                               \
-  A(out, lse, 1, acc)                               \
-  A(out, ref, 1, acc)                               \
-  A(out, sum, 1, acc)                               \
-  A(out, terms, 2, acc)
+#define LOSSGEN_ARGS_cross_entropy_forward_terms(A) LOSSGEN_ARGS_cross_entropy_forward(A) A(out, terms, 2, acc)
 #define LOSSGEN_ARGS_cross_entropy_backward_terms(A) \
   A(in, terms, 2, acc)                               \
   A(in, cls, 1, i32)                                 \

@@ -1,0 +1,21 @@
+#include "files.h"
+
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace lossgen {
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path &path) {
+  std::ifstream in(path, std::ios::binary);
+  return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+}
+
+void write_if_changed(const fs::path &path, const std::string &text) {
+  if (fs::exists(path) && read_file(path) == text) return;
+  std::ofstream out(path, std::ios::binary);
+  if (!(out << text << std::flush)) throw std::runtime_error("cannot write " + path.string());
+}
+
+}  // namespace lossgen

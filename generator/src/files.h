@@ -1,0 +1,13 @@
+// Whole files.
+#pragma once
+#include <filesystem>
+#include <string>
+
+namespace lossgen {
+
+// "" if it cannot be read.
+std::string read_file(const std::filesystem::path &path);
+// Leaves a file that has this content already as it is, with its time.
+void write_if_changed(const std::filesystem::path &path, const std::string &text);
+
+}  // namespace lossgen
