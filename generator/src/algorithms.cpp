@@ -187,7 +187,7 @@ Algorithm cross_entropy_probs_forward(Builder &b) {
   const Expr zero = Internal::make_zero(b.acc()), one = Internal::make_one(b.acc());
   Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
   Func sums = b.sums_of_classes("sums", q.probs, [&](const Expr &c) {
-    Expr x = b.at(logits, c), at_peak = x == peak(b.r());
+    Expr x = b.at(logits, c), at_peak = same_bits(x, peak(b.r()));
     return std::vector<Expr>{select(at_peak, zero, exp_of_difference(x, peak(b.r()))), select(at_peak, one, zero),
                              q.weight(c) * b.at(q.probs, c), q.share(b, c) * strict_float(peak(b.r()) - x)};
   });

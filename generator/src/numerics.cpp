@@ -44,6 +44,8 @@ Expr not_a_number(Type t) {
                         : reinterpret(t, Internal::UIntImm::make(UInt(32), 0x7fc00000u));
 }
 
+Expr same_bits(const Expr &a, const Expr &b) { return to_bits(a) == to_bits(b); }
+
 Expr is_finite_number(const Expr &x) {
   const bool wide = x.type().bits() == 64;
   const Type bits = format_of(x.type()).bits;

@@ -23,6 +23,9 @@ Halide::Expr is_finite_number(const Halide::Expr &x);
 // y, but -inf where x is 0.
 Halide::Expr unless_zero(const Halide::Expr &x, const Halide::Expr &y);
 
+// Equal bit for bit. As numbers, fast-math flags let a NaN be equal to anything (x86-64-v2 f64, one lane at a time).
+Halide::Expr same_bits(const Halide::Expr &a, const Halide::Expr &b);
+
 // A NaN that no fast-math flag may assume away.
 Halide::Expr not_a_number(Halide::Type t);
 

@@ -136,6 +136,10 @@ class Determinism : public testing::TestWithParam<Param> {
       ok(lossgen_cross_entropy_forward_backward(&tx, &ty, &o, &tloss, &tgrad, nullptr));
       keep(loss.data(), loss.size());
       keep(grad, bytes);
+      // The log-probs as probabilities, which may be any numbers.
+      ok(lossgen_cross_entropy_probs_forward_backward(&tx, &tout, &o, &tloss, &tgrad, nullptr));
+      keep(loss.data(), loss.size());
+      keep(grad, bytes);
     }
     DLTensor in_place = tx;
     double loss = 0;

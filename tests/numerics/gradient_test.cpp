@@ -19,7 +19,9 @@ class FiniteDifferences : public OnTarget {
     OnTarget::SetUp();
     Random random(11);
     x_.resize(kRows * kClasses);
+    q_.resize(x_.size());
     for (double &v : x_) v = 2 * random.normal();
+    for (double &v : q_) v = random.uniform(-0.1, 0.4);  // they need not be probabilities
   }
 
   // d(total)/dx by differences must be gradient(), with x_ changed one by one.
@@ -40,7 +42,7 @@ class FiniteDifferences : public OnTarget {
     return tensor.dl();
   }
 
-  std::vector<double> x_;
+  std::vector<double> x_, q_;
 };
 
 #define LOSSGEN_CALL(call) ASSERT_EQ(call, LOSSGEN_OK) << lossgen_last_error()
@@ -94,6 +96,21 @@ TEST_P(FiniteDifferences, Losses) {
           lossgen_cross_entropy_forward_backward(placed(logits, layout, x_), &target, &o, &out, grad.dl(), nullptr));
       const std::vector<double> fused = grad.get();
       for (size_t i = 0; i < x_.size(); ++i) EXPECT_NEAR(fused[i], backward[i], kTolerance) << what;
+      if (o.ignore_mode == LOSSGEN_IGNORE_DEFAULT) {
+        GuardedTensor probs;
+        const DLTensor *q = placed(probs, layout, q_);
+        LOSSGEN_CALL(lossgen_cross_entropy_probs_backward(placed(logits, layout, x_), q, &o, grad.dl()));
+        const std::vector<double> of_probs = grad.get();
+        check("cross_entropy_probs " + what, of_probs, [&] {
+          const DLTensor *x = placed(logits, layout, x_);
+          EXPECT_EQ(lossgen_cross_entropy_probs_forward(x, q, &o, &out, nullptr), LOSSGEN_OK) << lossgen_last_error();
+          return sum();
+        });
+        LOSSGEN_CALL(
+            lossgen_cross_entropy_probs_forward_backward(placed(logits, layout, x_), q, &o, &out, grad.dl(), nullptr));
+        const std::vector<double> both = grad.get();
+        for (size_t i = 0; i < x_.size(); ++i) EXPECT_NEAR(both[i], of_probs[i], kTolerance) << what;
+      }
       if (o.label_smoothing != 0 || o.z_loss != 0) continue;
       LOSSGEN_CALL(lossgen_nll_loss_backward(&target, &o, nullptr, grad.dl()));
       check("nll_loss " + what, grad.get(), [&] {

@@ -79,6 +79,7 @@ TEST_P(Numerics, ClassCounts) {
     for (int64_t rows : {1, 2, 3, 17}) {
       if (rows * classes > (rows > 1 && !full() ? 20000 : 120000)) continue;
       for (Family family : {Family::normal, Family::mixed}) {
+        if (classes > 20000 && !full() && (GetParam().bits + classes) % 2 == (family == Family::mixed)) continue;
         run({Order::rows, rows, classes, 1}, family);
         run({Order::padded_rows, rows, classes, 1}, family);
         run({Order::planes, 1, classes, rows}, family);
@@ -129,10 +130,10 @@ TEST_P(Numerics, OtherStrides) {
 TEST_P(Numerics, ManyClasses) {
   int64_t i = 0;
   for (Family family : {Family::normal, Family::equal, Family::offset_up, Family::confident}) {
-    if (skips(i++)) continue;
-    run({Order::rows, 1, 1 << 18, 1}, family);
-    run({Order::planes, 1, 1 << 16, 2}, family);
-    run({Order::gaps, 1, 1 << 16, 1}, family);
+    if (!skips(i++)) run({Order::rows, 1, 1 << 18, 1}, family);
+    if (!skips(i++)) run({Order::planes, 1, 1 << 15, 2}, family);
+    if (!skips(i++)) run({Order::gaps, 1, 1 << 15, 1}, family);
+    ++i;  // another layout for the next family
   }
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "dtype.h"
+
 struct HostTarget {
   std::string name, reason;
   bool usable;
@@ -29,6 +31,7 @@ inline std::vector<HostTarget> host_targets() {
 }
 
 inline void PrintTo(const HostTarget &target, std::ostream *os) { *os << target.name; }
+inline void PrintTo(const Dtype &type, std::ostream *os) { *os << type.name; }
 
 inline std::string target_case_name(const testing::TestParamInfo<HostTarget> &info) {
   std::string name = info.param.name;

@@ -194,7 +194,7 @@ Loss cross_entropy(const Kernel &k, const Dtype &loss_type, int64_t rows, int64_
     // reference.row_loss keeps the digits of a sure row, lse - x_y does not.
     const double exact_nll = plain && w > 0 ? std::fabs(expected.row_loss[row]) / w : nll;
 
-    const double times = long_sum(&x[first], classes, e == 0 ? target[row] : -1, row_lse);
+    const double times = long_sum(x.data() + first, classes, e == 0 ? target[row] : -1, row_lse);
     double loss = times * (1 - e) * w * nll_bound(k, row_lse, x_y, plain ? exact_nll : std::max(nll, 1.0));
     double magnitude = (1 - e) * w * std::fabs(exact_nll);
     if (e != 0) {

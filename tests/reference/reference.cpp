@@ -252,7 +252,7 @@ Result cross_entropy_probs(int64_t rows, int64_t classes, const std::vector<doub
   result.grad_scale.assign(count, 0.0);
   result.grad.assign(x.size(), 0.0);
   for (int64_t r = 0; r < rows; ++r) {
-    const Wide lse = log_sum_exp(&x[static_cast<size_t>(r * classes)], classes).lse();
+    const Wide lse = log_sum_exp(x.data() + r * classes, classes).lse();
     Wide loss = o.z_loss != 0 && classes > 0 ? o.z_loss * lse * lse : 0;
     for (int64_t c = 0; c < classes; ++c) {
       const size_t i = static_cast<size_t>(r * classes + c);
