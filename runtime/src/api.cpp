@@ -59,17 +59,13 @@ lossgen_status check_type(const Tensor &t, const Tensor &reference) {
               dtype_text(reference.type));
 }
 
-bool accumulator_or_same(const Tensor &t, const Tensor &logits) {
-  const bool wide = logits.type.bits == 64;
-  return same_type(t.type, logits.type) || (t.type.code == kDLFloat && t.type.bits == (wide ? 64 : 32));
-}
-
-// f32 (f64 for f64 logits) or the logits' dtype: losses, weights, lse.
-lossgen_status check_row_type(const Tensor &t, const Tensor &logits) {
-  if (accumulator_or_same(t, logits)) return LOSSGEN_OK;
-  return fail(LOSSGEN_BAD_ARGUMENT, "%s is %s, expected %s%s%s", t.name, dtype_text(t.type),
-              logits.type.bits == 64 ? "f64" : "f32", logits.type.bits < 32 ? " or " : "",
-              logits.type.bits < 32 ? dtype_text(logits.type) : "");
+// The logits' dtype or, unless that is f64, f32: losses, lse, upstream gradients. A weight may be f32 in any case.
+lossgen_status check_row_type(const Tensor &t, const Tensor &logits, bool weight = false) {
+  const int bits = logits.type.bits;
+  const bool f32 = weight || bits != 64;
+  if (same_type(t.type, logits.type) || (f32 && t.type.code == kDLFloat && t.type.bits == 32)) return LOSSGEN_OK;
+  return fail(LOSSGEN_BAD_ARGUMENT, "%s is %s, expected %s%s%s", t.name, dtype_text(t.type), f32 ? "f32" : "",
+              f32 && bits != 32 ? " or " : "", bits != 32 ? dtype_text(logits.type) : "");
 }
 
 lossgen_status check_scalar(const Tensor &t) {
@@ -280,7 +276,7 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
   auto read_rows = [&](const char *name, const DLTensor *t, Tensor *out) -> lossgen_status {
     LOSSGEN_TRY(read_tensor(name, t, kFloats, out));
     LOSSGEN_TRY(check_device(*out, logits));
-    LOSSGEN_TRY(check_row_type(*out, logits));
+    LOSSGEN_TRY(check_row_type(*out, logits, out == &p.row[kRowWeight]));
     return check_shape(*out, call->rows);
   };
   if (arguments.backward) {
@@ -312,7 +308,7 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
   if (o.weight) {
     LOSSGEN_TRY(read_tensor("weight", o.weight, kFloats, &call->weight));
     LOSSGEN_TRY(check_device(call->weight, logits));
-    LOSSGEN_TRY(check_row_type(call->weight, logits));
+    LOSSGEN_TRY(check_row_type(call->weight, logits, true));
     if (call->weight.rank != 1 || call->weight.shape[0] != logits.shape[p.class_axis])
       return fail(LOSSGEN_BAD_ARGUMENT, "weight has shape %s, expected [%lld], one weight per class",
                   shape_text(call->weight), (long long)logits.shape[p.class_axis]);

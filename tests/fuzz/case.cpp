@@ -137,9 +137,11 @@ void Case::draw_loss(Random &random) {
     ignored_share = bad_share = 0;
   }
   weight = draw_numbers(random, 0.4, {classes()}, true);
+  if (random.chance(0.2)) weight.type = kF32;
   const double u = random.uniform();
   weight_values = u < 0.7 ? positive : u < 0.9 ? some_zero : u < 0.95 ? all_zero : some_negative;
   row_weight = draw_numbers(random, 0.3, row_shape(), true);
+  if (random.chance(0.2)) row_weight.type = kF32;
   upstream =
       draw_numbers(random, 0.5, reduction == LOSSGEN_REDUCTION_NONE ? row_shape() : std::vector<int64_t>(), true);
   const bool backward_only = op == Op::nll_loss_backward || op == Op::cross_entropy_backward;

@@ -25,10 +25,13 @@ void Runner::expect(const char *kind, const Dtype &type, int64_t r, int64_t c, d
   wrong(text);
 }
 
-// Of a row, or of the worst of all for r = -1. Sorts, so it is asked for only when a plain bound was exceeded.
+// Of a row's logits and probabilities, or of the worst row for r = -1. Sorts, so it is asked for only when a plain bound was exceeded.
 double Runner::equal_terms(int64_t r) const {
   const int64_t classes = case_->classes();
-  if (r >= 0) return bounds::equal_terms(classes, x_.data() + r * classes);
+  if (r >= 0) {
+    const double most = bounds::equal_terms(classes, x_.data() + r * classes);
+    return case_->has_probs() ? std::max(most, bounds::equal_terms(classes, probs_.data() + r * classes)) : most;
+  }
   double most = 1;
   for (int64_t i = 0; i < case_->rows(); ++i) most = std::max(most, equal_terms(i));
   return most;
