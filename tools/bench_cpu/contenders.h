@@ -26,7 +26,7 @@ struct Contender {
 
 struct Wanted {
   std::vector<std::string> ops;    // empty = all
-  std::vector<std::string> impls;  // lossgen, yardstick, roofline; empty = all
+  std::vector<std::string> impls;  // lossgen, kernels, yardstick, roofline; empty = all but kernels
   std::vector<std::string> targets;  // lossgen's; empty = the best, and for some shapes the others too
   bool general_kernels_only = false;
   int prefetch = 4096;  // bytes; of the yardsticks
@@ -39,6 +39,7 @@ const std::vector<std::string> &all_ops();
 
 void add_rooflines(const Batches &batches, Pool &pool, int threads, std::vector<Contender> *list);
 void add_lossgen(const Batches &batches, int threads, const Wanted &wanted, Pool &pool, std::vector<Contender> *list);
+void add_bare(const Batches &batches, int threads, const Wanted &wanted, std::vector<Contender> *list);
 void add_yardsticks(const Batches &batches, Pool &pool, int threads, const Wanted &wanted,
                     std::vector<Contender> *list);
 

@@ -98,6 +98,7 @@ void run(const Options &o, bench::Results *results) {
         std::vector<bench::Contender> contenders;
         bench::add_rooflines(batches, pool, threads, &contenders);
         bench::add_lossgen(batches, threads, wanted, pool, &contenders);
+        bench::add_bare(batches, threads, wanted, &contenders);
         bench::add_yardsticks(batches, pool, threads, wanted, &contenders);
         std::vector<bench::Row> rows = bench::measure(batches, threads, contenders, o.pace);
         if (!wanted.impl("roofline")) {
@@ -119,9 +120,9 @@ int bench_main(int argc, char **argv) {
   app.add_option("--shape", o.shapes, "other shapes, as in 2048x32768 or 4x21x512x512 (class axis 1)")->delimiter(',');
   app.add_option("--dtype", o.dtypes, "f32, f64, bf16, f16; default: those of the case")->delimiter(',');
   app.add_option("--op", o.wanted.ops, "ops; default: all")->delimiter(',')->check(CLI::IsMember(bench::all_ops()));
-  app.add_option("--impl", o.wanted.impls, "lossgen, yardstick, roofline; default: all")
+  app.add_option("--impl", o.wanted.impls, "lossgen, yardstick, roofline, kernels (without the library around them; one thread, f32); default: the first three")
       ->delimiter(',')
-      ->check(CLI::IsMember({"lossgen", "yardstick", "roofline"}));
+      ->check(CLI::IsMember({"lossgen", "yardstick", "roofline", "kernels"}));
   app.add_option("--target", o.wanted.targets, "kernel targets; default: the best, on A, C, E f32 each")
       ->delimiter(',')
       ->check(CLI::IsMember(bench::usable_targets()));
