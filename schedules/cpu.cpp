@@ -88,18 +88,19 @@ void schedule_rows(Algorithm &s, const Params &p) {
 void schedule_planes(Algorithm &s, const Params &p) {
   Var tile("tile"), v("v");
   Func main = s.per_logit.defined() ? s.per_logit : s.per_row;
-  main.split(s.r, tile, s.r, p.tile, TailStrategy::GuardWithIf).split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf);
-  if (s.per_logit.defined()) main.reorder(v, s.r, s.c, tile);
-  main.vectorize(v).never_partition(tile);
+  // Vectors first, then tiles of them: of a short tile Halide leaves out the missing vectors, but would compute and mask
+  // them if pixels were counted (7 pixels then cost as much as 256).
+  const auto tile_rows = [&](Func f) {
+    f.split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf).split(s.r, tile, s.r, p.tile / p.vector, TailStrategy::GuardWithIf);
+    if (f.dimensions() > 1) f.reorder(v, s.r, s.c, tile);
+    f.vectorize(v).never_partition(tile);
+  };
+  tile_rows(main);
   LoopLevel level(main, tile);
   // Bounds inference does not see that a tile's rows are at most p.tile; a vector more for what guarded tails round up.
   const int room = p.tile + p.vector;
   if (s.scratch.defined()) {
-    s.scratch.split(s.r, tile, s.r, p.tile, TailStrategy::GuardWithIf)
-        .split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf)
-        .reorder(v, s.r, s.c, tile)
-        .vectorize(v)
-        .never_partition(tile);
+    tile_rows(s.scratch);
     for (Func &f : s.scratch_values) {
       keep_on_stack(f, LoopLevel(s.scratch, tile));
       f.bound_storage(s.r, room).vectorize(s.r, p.vector, TailStrategy::GuardWithIf);

@@ -83,7 +83,10 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   if ((status = find_class_axis(o, p.matrix[kIn0].rank, &p.class_axis)) != LOSSGEN_OK) return status;
   int target;
   if ((status = resolve_target(o.target, &target)) != LOSSGEN_OK) return status;
-  if ((status = canonicalize(&p)) != LOSSGEN_OK) return status;
+  const int main_stage = found->stages[0];
+  const bool nll = main_stage == LOSSGEN_STAGE_nll_loss_forward || main_stage == LOSSGEN_STAGE_nll_loss_backward;
+  status = nll ? canonicalize(&p) : canonicalize_for(main_stage, target, o.general_kernels_only, &p);
+  if (status != LOSSGEN_OK) return status;
   const int dtype = dtype_id(p.matrix[kIn0].type);
 
   text->add("%s: %lld rows of %lld classes, %s, layout %s\n", op, (long long)p.rows, (long long)p.classes,
@@ -119,7 +122,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
             target >= 0 ? ", forced by options.target or LOSSGEN_TARGET" : ", the newest that this machine runs");
   explain_newer(first->target, text);
   if (p.layout == LOSSGEN_LAYOUT_strided)
-    text->add("  not rows or planes: neither the classes nor another axis of the logits has stride 1\n");
+    text->add("  not rows or planes: neither the classes nor another axis of more than 4 elements has stride 1\n");
   if (!first->classes && p.pieces == 1)
     text->add("  no kernel for exactly %lld classes is linked; lossgen_add_library(... CLASSES %lld) makes one\n",
               (long long)p.classes, (long long)p.classes);

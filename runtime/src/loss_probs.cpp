@@ -129,7 +129,8 @@ lossgen_status run_typed(const LossCall &call, const ProbsKernels &kernels) {
 
 lossgen_status run_loss_probs(LossCall *call) {
   Problem &p = call->problem;
-  lossgen_status status = canonicalize(&p);
+  lossgen_status status = canonicalize_for(LOSSGEN_STAGE_cross_entropy_probs_forward, call->forced_target,
+                                           call->options.general_kernels_only, &p);
   if (status == LOSSGEN_OK) status = check_row_outputs(*call);
   if (status != LOSSGEN_OK) return status;
   const int dtype = dtype_id(p.matrix[kIn0].type);

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "error.h"
+#include "names.h"
+#include "registry.h"
 
 namespace lossgen {
 
@@ -31,9 +33,7 @@ bool contiguous(const Problem &p, const int64_t (&strides)[kMatrices]) {
   return true;
 }
 
-}  // namespace
-
-lossgen_status canonicalize(Problem *problem) {
+lossgen_status canonicalize(Problem *problem, bool planes) {
   Problem &p = *problem;
   const Tensor &shape = p.matrix[kIn0];
   p.classes = shape.shape[p.class_axis];
@@ -74,7 +74,7 @@ lossgen_status canonicalize(Problem *problem) {
   }
   if (p.classes <= 1 || contiguous(p, p.class_stride)) {
     p.layout = LOSSGEN_LAYOUT_rows;
-  } else if (dense >= 0) {
+  } else if (dense >= 0 && planes) {
     p.layout = LOSSGEN_LAYOUT_planes;
     chosen = dense;
   } else {
@@ -85,12 +85,31 @@ lossgen_status canonicalize(Problem *problem) {
   if (chosen >= 0) p.inner = axes[chosen];
   p.outer_count = 0;
   p.outer_size = 1;
+  bool within = true;
   for (int i = 0; i < count; i++) {
     if (i == chosen) continue;
     p.outer[p.outer_count++] = axes[i];
     p.outer_size *= axes[i].extent;
+    within = within && axes[i].matrix[kIn0] < p.inner.matrix[kIn0];
   }
+  p.outer_within = within && p.layout == LOSSGEN_LAYOUT_strided;
   return LOSSGEN_OK;
+}
+
+}  // namespace
+
+lossgen_status canonicalize(Problem *problem) { return canonicalize(problem, true); }
+
+lossgen_status canonicalize_for(int stage, int target, bool general_only, Problem *problem) {
+  Problem &p = *problem;
+  const lossgen_status status = canonicalize(&p);
+  const int64_t few = p.classes < 16 ? 2 : 4;
+  if (status != LOSSGEN_OK || p.layout != LOSSGEN_LAYOUT_planes || p.inner.extent > few) return status;
+  const auto find = [&](int layout) {
+    return find_kernel(stage, dtype_id(p.matrix[kIn0].type), layout, p.classes, target, general_only);
+  };
+  const lossgen_kernel *planes = find(LOSSGEN_LAYOUT_planes), *strided = find(LOSSGEN_LAYOUT_strided);
+  return strided && (!planes || planes->target == strided->target) ? canonicalize(&p, false) : status;
 }
 
 void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel) {
@@ -124,8 +143,8 @@ void split_long_rows(Problem *problem) {
 
 Block block_at(const Problem &p, int64_t index) {
   Block b{};
-  int64_t outer = index / p.blocks_per_outer;
-  b.first_row = (index % p.blocks_per_outer) * p.block_rows;
+  int64_t outer = p.outer_within ? index % p.outer_size : index / p.blocks_per_outer;
+  b.first_row = (p.outer_within ? index / p.outer_size : index % p.blocks_per_outer) * p.block_rows;
   b.rows = std::min(p.block_rows, p.inner.extent - b.first_row);
   for (int t = 0; t < kMatrices; t++) b.matrix[t] = b.first_row * p.inner.matrix[t];
   for (int t = 0; t < kRowTensors; t++) b.row[t] = b.first_row * p.inner.row[t];

@@ -32,6 +32,7 @@ struct Problem {
   Axis outer[kMaxRank];  // walked one index at a time
   Axis inner{};          // walked in blocks of rows: the row axis that kernels see
   int64_t outer_size = 1;
+  bool outer_within = false;  // the outer axes lie within one step of inner: together they fill its cache lines
 
   // Set by cut_into_blocks.
   int64_t block_rows = 0, blocks_per_outer = 0, blocks = 0, chunks = 0;
@@ -45,6 +46,9 @@ lossgen_status find_class_axis(const lossgen_options &options, int rank, int *ax
 // Fills in everything above but the blocks, from matrix[] and row[] and class_axis; merges axes where all strides allow.
 // Kernels index one row with 32 bits: a row that spans more elements is not supported.
 lossgen_status canonicalize(Problem *problem);
+// For a host kernel of this stage. Planes of few pixels fill little of a vector: strided kernels, which have vectors along
+// the classes, are faster (docs/performance.md) and taken where they are linked.
+lossgen_status canonicalize_for(int stage, int target, bool general_only, Problem *problem);
 
 // Blocks of about kernel.block_bytes. They depend on the shape and the kernel's schedule, on nothing else, and so do
 // the chunks: runs of blocks whose sums are taken in order, at most kMaxChunks of them.

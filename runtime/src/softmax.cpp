@@ -9,11 +9,11 @@ namespace lossgen {
 
 lossgen_status run_log_softmax(Problem *problem, bool backward, const lossgen_options &options, int forced_target) {
   Problem &p = *problem;
-  const lossgen_status status = canonicalize(&p);
-  if (status != LOSSGEN_OK) return status;
   const int stage = backward ? LOSSGEN_STAGE_log_softmax_backward : LOSSGEN_STAGE_log_softmax_forward;
-  const int dtype = dtype_id(p.matrix[kIn0].type);
   const bool general = options.general_kernels_only;
+  const lossgen_status status = canonicalize_for(stage, forced_target, general, &p);
+  if (status != LOSSGEN_OK) return status;
+  const int dtype = dtype_id(p.matrix[kIn0].type);
   const lossgen_kernel *kernel = find_kernel(stage, dtype, p.layout, p.classes, forced_target, general);
   if (!kernel) return explain_missing(stage, dtype, p.layout, p.classes, forced_target, general);
   if (p.rows == 0 || p.classes == 0) return LOSSGEN_OK;

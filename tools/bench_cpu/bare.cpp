@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "contenders.h"
-#include "lossgen_bench_kernels.h"
+#include "lossgen_bench_kernels_kernels.h"
 #include "lossgen_kernels.h"
 
 namespace bench {
@@ -19,7 +19,7 @@ constexpr int64_t kMostRows = 512;  // of a block, as in the library
 const lossgen_kernel *find(int stage, int dtype, int layout, int64_t classes, const std::string &target) {
   const lossgen_kernel *found = nullptr;
   const std::string suffix = target == "x86-64-v4" ? "x86_64_v4" : target == "x86-64-v3" ? "x86_64_v3" : "x86_64_v2";
-  for (const lossgen_kernel_table *table : {&lossgen_kernels, &lossgen_bench_kernels}) {
+  for (const lossgen_kernel_table *table : {&lossgen_kernels, &lossgen_bench_kernels_kernels}) {
     for (uint32_t i = 0; i < table->count; i++) {
       const lossgen_kernel &k = table->kernels[i];
       if (k.stage != stage || k.dtype != dtype || k.layout != layout || (k.classes != 0 && k.classes != classes)) continue;
