@@ -1,5 +1,7 @@
 // The CPU schedules, shared by x86 and ARM: serial loops over one block of rows. Everything a row needs between its
 // passes stays in registers or on the stack; nothing here may allocate (a test checks that the objects call nothing).
+#include <algorithm>
+
 #include "schedule.h"
 
 namespace lossgen {
@@ -91,7 +93,7 @@ void schedule_planes(Algorithm &s, const Params &p) {
   // Vectors first, then tiles of them: of a short tile Halide leaves out the missing vectors, but would compute and mask
   // them if pixels were counted (7 pixels then cost as much as 256).
   const auto tile_rows = [&](Func f) {
-    f.split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf).split(s.r, tile, s.r, p.tile / p.vector, TailStrategy::GuardWithIf);
+    f.split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf).split(s.r, tile, s.r, std::max(1, p.tile / p.vector), TailStrategy::GuardWithIf);
     if (f.dimensions() > 1) f.reorder(v, s.r, s.c, tile);
     f.vectorize(v).never_partition(tile);
   };

@@ -83,10 +83,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   if ((status = find_class_axis(o, p.matrix[kIn0].rank, &p.class_axis)) != LOSSGEN_OK) return status;
   int target;
   if ((status = resolve_target(o.target, &target)) != LOSSGEN_OK) return status;
-  const int main_stage = found->stages[0];
-  const bool nll = main_stage == LOSSGEN_STAGE_nll_loss_forward || main_stage == LOSSGEN_STAGE_nll_loss_backward;
-  status = nll ? canonicalize(&p) : canonicalize_for(main_stage, target, o.general_kernels_only, &p);
-  if (status != LOSSGEN_OK) return status;
+  if ((status = canonicalize_for(found->stages[0], target, o.general_kernels_only, &p)) != LOSSGEN_OK) return status;
   const int dtype = dtype_id(p.matrix[kIn0].type);
 
   text->add("%s: %lld rows of %lld classes, %s, layout %s\n", op, (long long)p.rows, (long long)p.classes,

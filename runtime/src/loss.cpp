@@ -500,9 +500,8 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
 
 lossgen_status run_loss(LossCall *call) {
   Problem &p = call->problem;
-  lossgen_status status = call->from_log_probs ? canonicalize(&p)
-                                               : canonicalize_for(LOSSGEN_STAGE_cross_entropy_forward, call->forced_target,
-                                                                  call->options.general_kernels_only, &p);
+  const int main_stage = call->from_log_probs ? LOSSGEN_STAGE_nll_loss_forward : LOSSGEN_STAGE_cross_entropy_forward;
+  lossgen_status status = canonicalize_for(main_stage, call->forced_target, call->options.general_kernels_only, &p);
   if (status == LOSSGEN_OK) status = check_row_outputs(*call);
   if (status != LOSSGEN_OK) return status;
   const int dtype = dtype_id(p.matrix[kIn0].type);

@@ -104,6 +104,7 @@ lossgen_status canonicalize_for(int stage, int target, bool general_only, Proble
   Problem &p = *problem;
   const lossgen_status status = canonicalize(&p);
   const int64_t few = p.classes < 16 ? 2 : 4;
+  if (stage == LOSSGEN_STAGE_nll_loss_forward || stage == LOSSGEN_STAGE_nll_loss_backward) return status;
   if (status != LOSSGEN_OK || p.layout != LOSSGEN_LAYOUT_planes || p.inner.extent > few) return status;
   const auto find = [&](int layout) {
     return find_kernel(stage, dtype_id(p.matrix[kIn0].type), layout, p.classes, target, general_only);

@@ -47,7 +47,7 @@ lossgen_status find_class_axis(const lossgen_options &options, int rank, int *ax
 // Kernels index one row with 32 bits: a row that spans more elements is not supported.
 lossgen_status canonicalize(Problem *problem);
 // For a host kernel of this stage. Planes of few pixels fill little of a vector: strided kernels, which have vectors along
-// the classes, are faster (docs/performance.md) and taken where they are linked.
+// the classes, are faster (docs/performance.md) and taken where they are linked; not for nll_loss, which sums no classes.
 lossgen_status canonicalize_for(int stage, int target, bool general_only, Problem *problem);
 
 // Blocks of about kernel.block_bytes. They depend on the shape and the kernel's schedule, on nothing else, and so do

@@ -158,14 +158,9 @@ TEST_P(Probs, ShapesAndInputs) {
   }
 }
 
-std::string param_name(const testing::TestParamInfo<std::tuple<HostTarget, Dtype>> &info) {
-  std::string name = std::get<HostTarget>(info.param).name + "_" + std::get<Dtype>(info.param).name;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
-
 INSTANTIATE_TEST_SUITE_P(Kernels, Probs,
-                         testing::Combine(testing::ValuesIn(host_targets()), testing::ValuesIn(kDtypes)), param_name);
+                         testing::Combine(testing::ValuesIn(host_targets()), testing::ValuesIn(kDtypes)),
+                         target_type_case_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Probs);
 
 }  // namespace

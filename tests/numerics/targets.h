@@ -6,6 +6,7 @@
 #include <lossgen/lossgen.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "dtype.h"
@@ -39,6 +40,11 @@ inline std::string target_case_name(const testing::TestParamInfo<HostTarget> &in
     if (c == '-') c = '_';
   }
   return name;
+}
+
+inline std::string target_type_case_name(const testing::TestParamInfo<std::tuple<HostTarget, Dtype>> &info) {
+  const auto &[target, type] = info.param;
+  return target_case_name({target, info.index}) + "_" + type.name;
 }
 
 // Cases of a target that this machine cannot run are skipped, with the machine's reason.

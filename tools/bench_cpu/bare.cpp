@@ -1,58 +1,41 @@
 // The kernels without the library around them: a caller that knows all options are off. Mean loss, checked targets, f32, one thread.
 // What the library takes longer is what options, checks of arguments, dispatch and determinism over threads cost.
 #include <lossgen/kernel_abi.h>
-#include <string.h>
 
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
 
 #include "contenders.h"
+#include "kernel_call.h"
 #include "lossgen_bench_kernels_kernels.h"
 #include "lossgen_kernels.h"
+#include "names.h"
 
 namespace bench {
 namespace {
 
-constexpr int64_t kMostRows = 512;  // of a block, as in the library
+using lossgen::Buffer1;
+using lossgen::call;
+using lossgen::kMaxBlockRows;
 
 const lossgen_kernel *find(int stage, int dtype, int layout, int64_t classes, const std::string &target) {
   const lossgen_kernel *found = nullptr;
-  const std::string suffix = target == "x86-64-v4" ? "x86_64_v4" : target == "x86-64-v3" ? "x86_64_v3" : "x86_64_v2";
   for (const lossgen_kernel_table *table : {&lossgen_kernels, &lossgen_bench_kernels_kernels}) {
     for (uint32_t i = 0; i < table->count; i++) {
       const lossgen_kernel &k = table->kernels[i];
-      if (k.stage != stage || k.dtype != dtype || k.layout != layout || (k.classes != 0 && k.classes != classes)) continue;
-      const std::string name = k.name;
-      if (name.find("__" + suffix) == std::string::npos) continue;
-      if (found == nullptr || k.classes != 0) found = &k;
+      if (k.stage != stage || k.dtype != dtype || k.layout != layout || lossgen::kTargetNames[k.target] != target) continue;
+      if (k.classes == classes || (k.classes == 0 && found == nullptr)) found = &k;
     }
   }
   return found;
 }
 
-struct Buffer1D {
-  lossgen_dim dim;
-  lossgen_buffer buffer = {};
-  Buffer1D(const void *host, int64_t n) : dim{0, static_cast<int32_t>(n), 1, 0} {
-    buffer.host = static_cast<uint8_t *>(const_cast<void *>(host));
-    buffer.dimensions = 1;
-    buffer.dim = &dim;
-  }
-  Buffer1D(const Buffer1D &) = delete;
-};
-
-template <class Args>
-void call(const lossgen_kernel *kernel, Args args) {
-  kernel->run(reinterpret_cast<void **>(&args));
-}
-
 class Bare {
  public:
-  Bare(const Batches &b, const std::string &target, bool gradient, bool in_place)
+  Bare(const Batches &b, const std::string &target, bool gradient)
       : b_(b), gradient_(gradient), planes_(b.shape.inner() > 1), rows_(planes_ ? b.shape.inner() : b.shape.rows()),
-        x_(in_place ? b.in_place.as<float>() : b.logits.as<float>()),
-        g_(in_place ? b.in_place.as<float>() : b.gradient.as<float>()) {
+        x_(b.logits.as<float>()), g_(b.gradient.as<float>()) {
     const int layout = planes_ ? LOSSGEN_LAYOUT_planes : LOSSGEN_LAYOUT_rows;
     const auto stage = [&](int s) { return find(s, LOSSGEN_DTYPE_f32, layout, b.shape.classes(), target); };
     classes_ = find(LOSSGEN_STAGE_target_classes, LOSSGEN_DTYPE_i64, LOSSGEN_LAYOUT_any, 0, target);
@@ -65,7 +48,7 @@ class Bare {
     const lossgen_kernel *kernel = unrolled_ != nullptr ? unrolled_ : forward_;
     const int64_t granule = std::max(1, kernel->block_granule);
     block_ = std::max<int64_t>(granule, kernel->block_bytes / (4 * b.shape.classes()) / granule * granule);
-    block_ = std::min({block_, rows_, kMostRows});
+    block_ = std::min({block_, rows_, kMaxBlockRows});
   }
 
   double run() {
@@ -97,10 +80,10 @@ class Bare {
   }
 
   double load_classes(int64_t first, int64_t n) {
-    const Buffer1D target(b_.target.as<int64_t>() + first, n), cls(cls_, n);
+    const Buffer1 target(b_.target.as<int64_t>() + first, n), cls(cls_, n);
     const int64_t ignored = -100;
     const int32_t ignores = 1, classes = static_cast<int32_t>(b_.shape.classes());
-    call(classes_, lossgen_args_target_classes{&target.buffer, &ignored, &ignores, &classes, &cls.buffer});
+    call(classes_, lossgen_args_target_classes{&target, &ignored, &ignores, &classes, &cls});
     int32_t kept = 0, worst = 0;
     for (int64_t i = 0; i < n; i++) kept += cls_[i] >= 0, worst = std::min(worst, cls_[i]);
     if (worst < -1) throw std::runtime_error("a target is out of bounds");
@@ -121,20 +104,20 @@ class Bare {
   void block(int64_t at, int64_t n) {
     lossgen_dim in_dim[2], out_dim[2];
     const lossgen_buffer in = matrix(x_ + at, in_dim, n), out = matrix(gradient_ ? g_ + at : nullptr, out_dim, n);
-    const Buffer1D cls(cls_, n), nll(nll_, n), lse(lse_, n), ref(ref_, n), sum(sum_, n), scale(scale_, n);
+    const Buffer1 cls(cls_, n), nll(nll_, n), lse(lse_, n), ref(ref_, n), sum(sum_, n), scale(scale_, n);
     if (unrolled_ != nullptr && n % std::max(1, unrolled_->block_granule) == 0) {
       if (gradient_)
-        call(unrolled_, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls.buffer, &scale.buffer, &nll.buffer,
-                                                                             &lse.buffer, &out});
-      else call(unrolled_, lossgen_args_cross_entropy_forward_unrolled{&in, &cls.buffer, &nll.buffer, &lse.buffer});
+        call(unrolled_, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &scale, &nll,
+                                                                             &lse, &out});
+      else call(unrolled_, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
       return;
     }
-    call(forward_, lossgen_args_cross_entropy_forward{&in, &cls.buffer, &nll.buffer, &lse.buffer, &ref.buffer, &sum.buffer});
+    call(forward_, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &lse, &ref, &sum});
     if (!std::all_of(sum_, sum_ + n, [](float s) { return s <= static_cast<float>(LOSSGEN_SUM_LIMIT); }))
-      call(exact_, lossgen_args_cross_entropy_forward_exact{&in, &cls.buffer, &nll.buffer, &lse.buffer, &ref.buffer, &sum.buffer});
+      call(exact_, lossgen_args_cross_entropy_forward_exact{&in, &cls, &nll, &lse, &ref, &sum});
     if (gradient_)
-      call(backward_, lossgen_args_cross_entropy_backward{&in, &cls.buffer, &scale.buffer, &scale.buffer, &ref.buffer,
-                                                          &sum.buffer, &out});
+      call(backward_, lossgen_args_cross_entropy_backward{&in, &cls, &scale, &scale, &ref,
+                                                          &sum, &out});
   }
 
   const Batches &b_;
@@ -144,8 +127,8 @@ class Bare {
   const lossgen_kernel *classes_, *forward_, *exact_, *backward_, *unrolled_;
   int64_t block_;
   double kept_ = 0;
-  int32_t cls_[kMostRows];
-  float nll_[kMostRows], lse_[kMostRows], ref_[kMostRows], sum_[kMostRows], scale_[kMostRows];
+  int32_t cls_[kMaxBlockRows];
+  float nll_[kMaxBlockRows], lse_[kMaxBlockRows], ref_[kMaxBlockRows], sum_[kMaxBlockRows], scale_[kMaxBlockRows];
 };
 
 }  // namespace
@@ -156,7 +139,7 @@ void add_bare(const Batches &b, int threads, const Wanted &wanted, std::vector<C
   const std::string target = usable_targets().back();
   const auto add = [&](const std::string &op, Roofline roofline, double factor, const Buffer *gradient) {
     if (!wanted.op(op)) return;
-    const auto bare = std::make_shared<Bare>(b, target, gradient != nullptr, gradient == &b.in_place);
+    const auto bare = std::make_shared<Bare>(b, target, gradient != nullptr);
     const auto loss = std::make_shared<double>();
     Contender c{op, "kernels", target, factor * b.bytes, roofline, false, {}, {}, {}};
     c.call = [bare, loss] { *loss = bare->run(); };
