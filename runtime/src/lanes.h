@@ -55,5 +55,18 @@ double sum(const S *values, int64_t count) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
+// The same for sums of any length: blocks of 64, and what their sum loses is kept (Kahan), for in one long sum equal
+// numbers would all round alike.
+template <class S>
+double sum_of_many(const S *values, int64_t count) {
+  double total = 0, lost = 0;
+  for (int64_t i = 0; i < count; i += 64) {
+    const double term = sum(values + i, count - i < 64 ? count - i : 64) - lost, next = total + term;
+    lost = next - next == 0 ? (next - total) - term : 0;  // infinite weights stay infinite
+    total = next;
+  }
+  return total;
+}
+
 }  // namespace lossgen
 #endif

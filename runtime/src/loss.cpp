@@ -39,8 +39,7 @@ class LossRun {
     smoothing_ = call.options.label_smoothing;
     weighted_ = call.weight.defined() || p_.row[kRowWeight].defined();
     uniform_ = !weighted_ && !per_row_gradient && call.options.z_loss == 0 && smoothing_ == 0;
-    if (smoothing_ != 0)
-      for (int64_t c = 0; c < p_.classes; c++) weight_sum_ += weight_[c];
+    if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
   }
 
   lossgen_status run() {

@@ -22,10 +22,7 @@ class ProbsRun {
     keep_ = 1 - smoothing;
     spread_ = p_.classes ? smoothing / (double)p_.classes : 0;
     z_loss_ = p_.classes ? call.options.z_loss : 0;
-    if (smoothing == 0) return;
-    double weights = 0;  // in blocks: equal terms of a long sum would all round alike
-    for (int64_t c = 0; c < p_.classes; c += 64) weights += sum(weight_ + c, std::min<int64_t>(64, p_.classes - c));
-    spread_mass_ = spread_ * weights;
+    if (smoothing != 0) spread_mass_ = spread_ * sum_of_many(weight_, p_.classes);
   }
 
   void run() {

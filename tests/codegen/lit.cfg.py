@@ -1,6 +1,7 @@
 """What kernels compile to, and what the command says: lit on the build folder (its lit.site.cfg.py knows the generator)."""
 
 import os
+import platform
 import sys
 
 import lit.formats
@@ -18,6 +19,7 @@ config.environment.update({k: v for k, v in os.environ.items() if k == "LOSSGEN_
 config.substitutions += [
     ("%lossgen", config.lossgen),
     ("%kernels", config.kernels),  # of the default library
+    ("%two-native", "x86-64-v2 x86-64-v3" if platform.machine() == "x86_64" else "arm64"),
     ("%python", sys.executable),
     ("%asm", f"{config.lossgen} inspect --as asm"),
     # %loop KERNEL: the hot loop of its assembly

@@ -21,12 +21,6 @@ def run(command):
     return done.stdout + done.stderr
 
 
-def kernels(generator):
-    with tempfile.TemporaryDirectory() as folder:
-        run([generator, "emit", "--targets", "cuda-sm80", "--out", folder])
-        return [line.split()[-1] for line in run([generator, "list", folder]).splitlines() if "__cuda_" in line]
-
-
 def assemble(arguments, name):
     ptx = run([arguments.generator, "inspect", name, "--as", "ptx"])
     reports = []
@@ -41,6 +35,7 @@ def assemble(arguments, name):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--generator", required=True)
+    parser.add_argument("--kernels", required=True, help="a folder that the generator wrote")
     parser.add_argument("--ptxas", default="")
     arguments = parser.parse_args()
     if not os.path.exists(arguments.ptxas):
@@ -48,7 +43,8 @@ def main():
         return 77
 
     failures = []
-    names = kernels(arguments.generator)
+    emitted = run([arguments.generator, "list", arguments.kernels]).splitlines()
+    names = [line.split()[-1] for line in emitted if "__cuda_" in line]
     print(f"{'kernel':56} {'ld.v4':>5} {'st.v4':>5} {'barriers':>8}  registers on {', '.join(ARCHITECTURES)}")
     with multiprocessing.pool.ThreadPool() as pool:
         results = pool.map(lambda name: assemble(arguments, name), names)

@@ -1,4 +1,5 @@
-# Installs lossgen, then configures, builds and runs the project SOURCE with nothing but the installed tree.
+# Installs lossgen, then configures, builds and runs the project SOURCE with nothing but the installed tree. As in a user's
+# second build, kernels that the generator would write as they are stay as they are.
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE text)
   message("${text}")
@@ -7,7 +8,7 @@ function(run)
   endif()
 endfunction()
 
-file(REMOVE_RECURSE ${WORK})
+file(REMOVE_RECURSE ${WORK}/prefix ${WORK}/build/CMakeCache.txt ${WORK}/build/app)
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix OUTPUT_QUIET RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "cmake --install failed")

@@ -17,7 +17,8 @@ struct LogSum {
   Wide lse() const { return max + log_sum; }
 };
 
-LogSum log_sum_exp(const double *x, int64_t classes) {
+// `terms`, where wanted, becomes exp(x[c] - max): exp in long double takes most of the time of a test.
+LogSum log_sum_exp(const double *x, int64_t classes, Wide *terms = nullptr) {
   LogSum s;
   s.max = -std::numeric_limits<Wide>::infinity();
   int64_t top = 0;
@@ -30,21 +31,27 @@ LogSum log_sum_exp(const double *x, int64_t classes) {
   }
   Wide others = 0;  // beside the maximum, whose 1 would swallow the last digits of small ones
   for (int64_t c = 0; c < classes; ++c) {
-    if (c != top) others += std::exp(static_cast<Wide>(x[c]) - s.max);
+    const Wide term = std::exp(static_cast<Wide>(x[c]) - s.max);
+    if (c != top) others += term;
+    if (terms) terms[c] = term;
   }
   s.log_sum = std::isfinite(s.max) ? std::log1p(others) : std::numeric_limits<Wide>::quiet_NaN();
   return s;
 }
 
-// -log softmax(x)[y]: relative to x[y] when that is the maximum, so that a loss of 1e-12 keeps all its digits.
-Wide negative_log_prob(const double *x, int64_t classes, int64_t y, const LogSum &s) {
-  if (std::isnan(s.log_sum)) return s.log_sum;
-  if (static_cast<Wide>(x[y]) != s.max) return (s.max - x[y]) + s.log_sum;
+Wide sum_of_others(const Wide *terms, int64_t classes, int64_t y) {
   Wide others = 0;
   for (int64_t c = 0; c < classes; ++c) {
-    if (c != y) others += std::exp(static_cast<Wide>(x[c]) - s.max);
+    if (c != y) others += terms[c];
   }
-  return std::log1p(others);
+  return others;
+}
+
+// -log softmax(x)[y]: relative to x[y] when that is the maximum, so that a loss of 1e-12 keeps all its digits.
+Wide negative_log_prob(const double *x, const Wide *terms, int64_t classes, int64_t y, const LogSum &s) {
+  if (std::isnan(s.log_sum)) return s.log_sum;
+  if (static_cast<Wide>(x[y]) != s.max) return (s.max - x[y]) + s.log_sum;
+  return std::log1p(sum_of_others(terms, classes, y));
 }
 
 double at(const std::vector<double> &v, int64_t i) { return v.empty() ? 1.0 : v[static_cast<size_t>(i)]; }
@@ -166,15 +173,20 @@ Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x
   for (int64_t c = 0; c < classes; ++c) weight_total += at(o.weight, c);
 
   std::vector<LogSum> sums(count);
+  std::vector<Wide> all_terms(x.size());  // exp(x - max), with a saved lse in place of the maximum
   for (int64_t r = 0; r < rows; ++r) {
     const double *row = x.data() + r * classes;
-    LogSum s = log_sum_exp(row, classes);
-    if (!o.saved_lse.empty()) s = {o.saved_lse[r], 0};
+    Wide *terms = all_terms.data() + r * classes;
+    LogSum s = log_sum_exp(row, classes, terms);
+    if (!o.saved_lse.empty()) {
+      s = {o.saved_lse[r], 0};
+      for (int64_t c = 0; c < classes; ++c) terms[c] = std::exp(row[c] - s.max);
+    }
     sums[r] = s;
     result.lse[r] = static_cast<double>(s.lse());
     const int64_t y = target[static_cast<size_t>(r)];
     if (is_ignored(o, y)) continue;
-    Wide loss = (1 - e) * at(o.weight, y) * negative_log_prob(row, classes, y, s);
+    Wide loss = (1 - e) * at(o.weight, y) * negative_log_prob(row, terms, classes, y, s);
     if (e != 0) {
       Wide smooth = 0;
       for (int64_t c = 0; c < classes; ++c) smooth += at(o.weight, c) * ((s.max - row[c]) + s.log_sum);
@@ -191,18 +203,15 @@ Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x
     const Wide g = upstream[r] * at(o.row_weight, r), w = at(o.weight, y);
     const Wide a = g * ((1 - e) * w + e / classes * weight_total + 2 * o.z_loss * w * sums[r].lse());
     result.grad_scale[r] = static_cast<double>(std::fabs(a));
+    const Wide *terms = all_terms.data() + r * classes, inverse_sum = std::exp(-sums[r].log_sum);
     for (int64_t c = 0; c < classes; ++c) {
       const size_t i = static_cast<size_t>(r * classes + c);
-      Wide grad = a * std::exp((x[i] - sums[r].max) - sums[r].log_sum);
+      Wide grad = a * (terms[c] * inverse_sum);
       if (e != 0) grad -= g * (e / classes) * at(o.weight, c);
       if (c == y) {
         // softmax - 1 = -sum of the others: no cancellation in a confident row (a = g (1-e) w there).
         if (e == 0 && o.z_loss == 0 && o.saved_lse.empty()) {
-          Wide others = 0;
-          for (int64_t k = 0; k < classes; ++k) {
-            if (k != y) others += std::exp((x[r * classes + k] - sums[r].max) - sums[r].log_sum);
-          }
-          grad = std::isnan(sums[r].log_sum) ? sums[r].log_sum : -a * others;
+          grad = std::isnan(sums[r].log_sum) ? sums[r].log_sum : -a * (sum_of_others(terms, classes, y) * inverse_sum);
         } else {
           grad -= g * (1 - e) * w;
         }

@@ -67,8 +67,8 @@
  *   lse       |error| <= LSE_ULP * ulp(max(|lse|, largest |x_c|, 1)) */
 #define LOSSGEN_F32_PROBS_LOSS_ULP 12.0
 #define LOSSGEN_F32_PROBS_GRAD_ULP 12.0
-#define LOSSGEN_F64_PROBS_LOSS_ULP 8.0
-#define LOSSGEN_F64_PROBS_GRAD_ULP 8.0
+#define LOSSGEN_F64_PROBS_LOSS_ULP 12.0
+#define LOSSGEN_F64_PROBS_GRAD_ULP 12.0
 
 /* Targets without fused multiply-add (x86-64-v2) round once more per term: so much times these bounds. */
 #define LOSSGEN_F32_NO_FMA_FACTOR 2.0
