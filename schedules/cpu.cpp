@@ -15,22 +15,23 @@ void keep_on_stack(Func &f, LoopLevel level) { f.compute_at(level).store_in(Memo
 void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, LoopLevel level) {
   Var l("l"), group("group");
   Func f = reduction.func, whole = reduction.whole, lanes = reduction.lanes;
-  const RVar t = lanes.rvars(0)[0];
   keep_on_stack(f, level);
-  for (Func &fold : reduction.folds) keep_on_stack(fold, LoopLevel(f, s.r));
-  for (Func fold : reduction.folds.empty() ? std::vector<Func>{f} : reduction.folds) {
-    const RVar j = fold.rvars(0)[0];
-    fold.update().reorder(j, s.r).atomic().vectorize(j);
+  const Var lane = lanes.args()[0];
+  int width = p.vector;
+  for (Func &half : reduction.halves) {
+    keep_on_stack(half, LoopLevel(f, s.r));
+    half.bound_extent(lane, width /= 2).vectorize(lane);
   }
   keep_on_stack(lanes, LoopLevel(f, s.r));
-  const Var lane = lanes.args()[0];
   lanes.bound_extent(lane, p.vector).vectorize(lane);
-  lanes.update().reorder(lane, t).vectorize(lane);
-  if (lanes.num_update_definitions() > 1) lanes.update(1).reorder(lane, lanes.rvars(1)[0]).vectorize(lane);
-  keep_on_stack(whole, LoopLevel(f, s.r));
-  whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
+  for (int i = 0; i < lanes.num_update_definitions(); i++)
+    lanes.update(i).reorder(lane, lanes.rvars(i)[0]).vectorize(lane);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
   const bool prefetch = p.prefetch && reduction.streamed.defined() && !s.scratch.defined();
+  const RVar t = lanes.rvars(0)[0];
+  if (prefetch) lanes.update(0).prefetch(reduction.streamed, t, t, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  keep_on_stack(whole, LoopLevel(f, s.r));
+  whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
   auto walk = [&](Func &sum, int update, bool streams) {
     const RVar k = sum.rvars(update)[0];
     sum.update(update).split(lane, group, l, p.vector).reorder(l, group, k).vectorize(l).unroll(group);
@@ -52,11 +53,18 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
 // What a stage leaves per logit, as the sums: whole steps with a prefetch for each vector, then the rest.
 void leave_along_classes(Algorithm &s, const Params &p) {
   RVar group("group"), lane("lane");
-  const RVar k = s.scratch.rvars(0)[0], step = s.scratch.rvars(0)[1], t = s.scratch.rvars(1)[0];
+  const RVar k = s.scratch.rvars(0)[0], step = s.scratch.rvars(0)[1];
   Halide::Stage whole = s.scratch.update(0);
   whole.allow_race_conditions().split(k, group, lane, p.vector).reorder(lane, group, step, s.r).vectorize(lane).unroll(group);
   if (p.prefetch) whole.prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
-  s.scratch.update(1).allow_race_conditions().split(t, group, lane, p.vector, TailStrategy::GuardWithIf).vectorize(lane).reorder(lane, group, s.r);
+  for (int i = 1; i < s.scratch.num_update_definitions(); i++) {
+    const std::vector<RVar> vars = s.scratch.rvars(i);
+    Halide::Stage rest = s.scratch.update(i).allow_race_conditions().vectorize(vars[0]);
+    if (vars.size() > 1) rest.reorder(vars[0], vars[1], s.r);
+    else rest.reorder(vars[0], s.r);
+    if (vars.size() > 1 && p.prefetch)
+      rest.prefetch(s.streamed, vars[1], vars[1], p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  }
   for (Func &f : s.scratch_values) keep_on_stack(f, LoopLevel(s.scratch, s.r));
 }
 
@@ -151,6 +159,8 @@ void schedule_unrolled(Algorithm &s, const KernelKey &key, const Params &p) {
         .vectorize(s.r)
         .unroll(s.c)
         .compute_with(s.per_row, block);
+  else if (p.prefetch)  // two outputs walked together: Halide finds nothing to prefetch in the common loop
+    s.per_row.prefetch(s.streamed, block, block, p.prefetch, PrefetchBoundStrategy::NonFaulting);
   const LoopLevel level(s.per_row, block);
   for (Func &f : s.row_values) {
     keep_on_stack(f, level);

@@ -49,7 +49,7 @@ struct Reduction {
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1
-  std::vector<Halide::Func> folds;  // Lanes.vector and several numbers: each of them over lanes; func gathers them
+  std::vector<Halide::Func> halves;  // Lanes.vector: sums of half as many lanes each, down to one; func takes that
   Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch
 };
 

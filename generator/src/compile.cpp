@@ -89,9 +89,9 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   if (prefetches) all.emplace(OutputFileType::assembly, object->second + ".s");
   pipeline.compile_to(all, algorithm.inputs, kernel.symbol, target);
   const auto assembly = all.find(OutputFileType::assembly);
-  if (prefetches) prefetch_into_all_caches(object->second, assembly->second);
+  if (prefetches) prefetch_into_l2(object->second, assembly->second);
   if (prefetches && !outputs.count(OutputFileType::assembly)) std::remove(assembly->second.c_str());
-  else if (x86 && assembly != all.end()) prefetch_into_all_caches_text(assembly->second);
+  else if (x86 && assembly != all.end()) prefetch_into_l2_text(assembly->second);
   if (object == outputs.end()) return;
   // Those of devices and sanitizers refer to a runtime and have data of their own.
   if (is_device(kernel.key.target) || !kernel.sanitize.empty()) hide_symbols(object->second);

@@ -73,7 +73,7 @@ std::vector<size_t> candidates(const std::string &object) {
 
 }  // namespace
 
-void prefetch_into_all_caches(const std::string &object_path, const std::string &assembly_path) {
+void prefetch_into_l2(const std::string &object_path, const std::string &assembly_path) {
   std::string object = read_file(object_path);
   const std::multiset<Operand> wanted = prefetches(read_file(assembly_path));
   std::vector<size_t> modrm;
@@ -84,13 +84,13 @@ void prefetch_into_all_caches(const std::string &object_path, const std::string 
   // Every prefetchnta is among them, so equal counts mean that nothing else is.
   if (modrm.size() != wanted.size())
     throw std::runtime_error("prefetch instructions in the object and in its assembly differ in number");
-  for (size_t at : modrm) object[at] |= 0x08;  // 0F 18 /1
+  for (size_t at : modrm) object[at] |= 0x10;  // 0F 18 /2
   std::ofstream(object_path, std::ios::binary) << object;
 }
 
-void prefetch_into_all_caches_text(const std::string &assembly_path) {
+void prefetch_into_l2_text(const std::string &assembly_path) {
   std::string text = read_file(assembly_path);
-  const std::string from = "prefetchnta", to = "prefetcht0";
+  const std::string from = "prefetchnta", to = "prefetcht1";
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at))
     text.replace(at, from.size(), to);
   std::ofstream(assembly_path, std::ios::binary) << text;

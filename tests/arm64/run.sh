@@ -10,7 +10,7 @@ qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || true)
 command -v $cxx >/dev/null || { echo "SKIPPED: no $cxx (tools/test --with arm64 installs it)"; exit 77; }
 [ -n "$qemu" ] || { echo "SKIPPED: no qemu-aarch64 (tools/test --with arm64 installs it)"; exit 77; }
 [ -f $gtest/src/gtest-all.cc ] || { echo "SKIPPED: no GoogleTest sources in $gtest"; exit 77; }
-dlpack=$(dirname "$(dirname "$(find /usr/include /usr/local/include -path '*dlpack/dlpack.h' | head -1)")")
+dlpack=$(dirname "$(dirname "$(find /usr/include /usr/local/include -path '*dlpack/dlpack.h' | sed -n 1p)")")
 
 mkdir -p "$out/include" "$out/objects"
 ln -sfn "$dlpack/dlpack" "$out/include/dlpack"

@@ -229,7 +229,7 @@ case_emit() {
   [ -z "$(find "$one" -name '*.o' -not -name '*_c22__*' -newer "$work/emit/mark")" ] || fail "unchanged objects were written"
   # A damaged object is made again.
   local object
-  object=$(find "$one" -name '*.o' | sort | head -n 1)
+  object=$(find "$one" -name "*.o" | sort | sed -n 1p)  # head would end the pipe early, and the script with it
   echo >>"$object"
   emit -o "$one" "${request[@]}" >/dev/null
   diff -r "$one" "$two" || fail "a damaged object was kept"
