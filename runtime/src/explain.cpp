@@ -58,7 +58,7 @@ void explain_instead(const Problem &p, const lossgen_options &o, int target, boo
     text->add("  but for every %d rows kernel %s\n", (int)found.unrolled->block_granule, found.unrolled->name);
   if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
-              p.layout == LOSSGEN_LAYOUT_planes ? "planes:" : "in place:", found.forward_terms->name);
+              p.layout == LOSSGEN_LAYOUT_planes ? "planes:" : "in place, or few logits:", found.forward_terms->name);
 }
 
 lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_options *given, Text *text) {

@@ -483,9 +483,11 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
   const auto find = [&](int stage) {
     return find_kernel(stage, dtype_id(p.matrix[kIn0].type), p.layout, p.classes, target, o.general_kernels_only);
   };
-  // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way.
-  if (gradient && !saved_lse && (in_place || p.layout == LOSSGEN_LAYOUT_planes) &&
-      p.classes * p.matrix[kIn0].bytes() <= kMostTermsBytes) {
+  // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way, if the
+  // lines come from memory.
+  const int64_t row_bytes = p.classes * p.matrix[kIn0].bytes();
+  if (gradient && !saved_lse && row_bytes <= kMostTermsBytes &&
+      (in_place || p.layout == LOSSGEN_LAYOUT_planes || p.rows * row_bytes <= kMostCachedBytes)) {
     found.forward_terms = find(LOSSGEN_STAGE_cross_entropy_forward_terms);
     found.backward_terms = find(LOSSGEN_STAGE_cross_entropy_backward_terms);
     if (!found.backward_terms) found.forward_terms = nullptr;
