@@ -1,7 +1,7 @@
-"""Prints a file of `tools/bench --json` as the Markdown table of docs/performance.md: cross entropy in f32, all cases, each number of threads.
+"""Prints a file of `tools/bench --json` as a Markdown table of docs/performance.md: cross entropy in f32, all cases, each number of threads.
 
 A cell is the speed of lossgen as a share of the flat loop that moves the same bytes, and, behind the slash, of the hand-written yardstick (the
-faster one of ordinary and streaming stores)."""
+faster one of ordinary and streaming stores). Of a file of `tools/bench --peers`: how many times lossgen's time each peer takes."""
 
 import argparse
 import json
@@ -13,6 +13,51 @@ OPS = {
 }
 
 
+def print_table(heads, lines):
+    print("| " + " | ".join(heads) + " |")
+    print("|" + "---|" * len(heads))
+    for line in lines:
+        print("| " + " | ".join(line) + " |")
+
+
+def columns(ops, threads):
+    return [(op, n) for op in ops for n in threads]
+
+
+def heads_of(columns):
+    return [f"{OPS[op]}, {n} thread{'s' * (n > 1)}" for op, n in columns]
+
+
+def beside_memory(rows):
+    best = max(r["target"] for r in rows if r["impl"] == "lossgen")  # x86-64-v4 after -v3
+    rows = [r for r in rows if r["target"] == best]
+    wanted = columns(OPS, sorted({r["threads"] for r in rows}))
+    lines = []
+    for case in dict.fromkeys(r["case"] for r in rows):
+        line = [case, f"({', '.join(str(n) for n in next(r['shape'] for r in rows if r['case'] == case))})"]
+        for op, n in wanted:
+            here = [r for r in rows if (r["case"], r["op"], r["threads"]) == (case, op, n)]
+            ours = next((r for r in here if r["impl"] == "lossgen"), None)
+            hand = max((r["gbps"] for r in here if r["impl"].startswith("yardstick")), default=None)
+            line.append("-" if ours is None else f"{ours['ratio']:.2f}" + (f" / {ours['gbps'] / hand:.2f}" if hand else ""))
+        lines.append(line)
+    print_table(["case", "shape"] + heads_of(wanted), lines)
+
+
+def beside_peers(rows):
+    wanted = columns(list(OPS)[:2], sorted({r["threads"] for r in rows}))
+    time = {(r["case"], r["op"], r["threads"], r["impl"]): r["median_s"] for r in rows}
+    peers = list(dict.fromkeys(r["impl"] for r in rows if r["impl"].startswith("peer ")))
+    lines = []
+    for case in dict.fromkeys(r["case"] for r in rows):
+        for peer in peers:
+            # Each peer's process has its own measurement of lossgen.
+            ours = f"lossgen (beside {peer.removeprefix('peer ').split('-')[0]})"
+            cells = [(time.get((case, op, n, peer)), time.get((case, op, n, ours))) for op, n in wanted]
+            lines.append([case, peer.removeprefix("peer ")] + [f"{p / o:.1f}" if p and o else "-" for p, o in cells])
+    print_table(["case", "peer"] + heads_of(wanted), lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results")
@@ -21,26 +66,10 @@ def main():
     with open(arguments.results) as file:
         results = json.load(file)
     rows = [r for r in results["rows"] if r["dtype"] == arguments.dtype and r["op"] in OPS]
-    targets = [r["target"] for r in rows if r["impl"] == "lossgen"]
-    best = max(targets)  # x86-64-v4 after -v3
-    rows = [r for r in rows if r["target"] == best]
-    threads = sorted({r["threads"] for r in rows})
     machine = results["machine"]
-    print(f"{machine['cpu']}, {best}, {machine['date']}, load {machine['load']}; `{machine['command']}`\n")
-    heads = [f"{name}, {n} thread{'s' * (n > 1)}" for name in OPS.values() for n in threads]
-    print("| case | shape | " + " | ".join(heads) + " |")
-    print("|---|---|" + "---|" * len(heads))
-    for case in dict.fromkeys(r["case"] for r in rows):
-        cells = []
-        for op in OPS:
-            for n in threads:
-                here = [r for r in rows if (r["case"], r["op"], r["threads"]) == (case, op, n)]
-                ours = [r for r in here if r["impl"] == "lossgen"]
-                hands = [r["gbps"] for r in here if r["impl"].startswith("yardstick")]
-                cell = f"{ours[0]['ratio']:.2f}" if ours and ours[0]["ratio"] else "-"
-                cells.append(cell + (f" / {ours[0]['gbps'] / max(hands):.2f}" if ours and hands else ""))
-        shape = next(r["shape"] for r in rows if r["case"] == case)
-        print(f"| {case} | ({', '.join(map(str, shape))}) | " + " | ".join(cells) + " |")
+    versions = f", {machine['peers']}" if "peers" in machine else ""
+    print(f"{machine['cpu']}, {machine['date']}, load {machine['load']}{versions}; `{machine['command']}`\n")
+    (beside_peers if versions else beside_memory)(rows)
 
 
 if __name__ == "__main__":
