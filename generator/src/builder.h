@@ -247,7 +247,7 @@ class Builder {
       Halide::Var q("q");
       Halide::Func block(std::string(name) + "_block"), f(name);
       // About the root of the count, times a few: neither a block's terms nor the blocks are many.
-      const Halide::Expr size = select(count <= 1 << 10, lanes_.block, count <= 1 << 14, 4 * lanes_.block, 16 * lanes_.block);
+      const Halide::Expr size = select(count <= 1 << 12, lanes_.block, count <= 1 << 14, 4 * lanes_.block, 16 * lanes_.block);
       Halide::RDom k(0, size, "k"), blocks(0, count / size, "q"), t(0, count % size, "t");
       define(block(r(), q), identity);
       accumulate(block(r(), q), terms(q * size + k.x), maximum);
