@@ -2,6 +2,7 @@
 #   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are
 #   [CLASSES n...]       class counts known at compile time, which get kernels of their own beside the general ones
 #   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones
+#   [SCHEDULES_STALE error | warn | ignore]  what a file is that was tuned for other pipelines than this generator's
 #   [STATIC | SHARED]    default: by BUILD_SHARED_LIBS
 #   [PREFIX name])       first part of the symbols' and files' names; default: <name>
 # The variable LOSSGEN_SANITIZE, address or thread, asks for kernels that this sanitizer watches.
@@ -74,7 +75,7 @@ function(_lossgen_append_objects target folder)
 endfunction()
 
 function(lossgen_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "STATIC;SHARED" "PREFIX" "OPS;DTYPES;LAYOUTS;TARGETS;CLASSES;SCHEDULES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "STATIC;SHARED" "PREFIX;SCHEDULES_STALE" "OPS;DTYPES;LAYOUTS;TARGETS;CLASSES;SCHEDULES")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "lossgen_add_library(${name}): unknown argument ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -147,6 +148,9 @@ function(lossgen_add_library name)
   endforeach()
   if(schedules)
     list(APPEND request --schedules ${schedules})
+  endif()
+  if(arg_SCHEDULES_STALE)
+    list(APPEND request --stale ${arg_SCHEDULES_STALE})
   endif()
 
   set(out ${CMAKE_CURRENT_BINARY_DIR}/lossgen/${name})

@@ -3,8 +3,6 @@
 // the same bits.
 #include "schedule.h"
 
-#include <stdexcept>
-
 namespace lossgen {
 using namespace Halide;
 
@@ -105,8 +103,6 @@ Params gpu_defaults(const KernelKey &key) {
 }
 
 void schedule_gpu(Algorithm &algorithm, const KernelKey &key, const Params &params) {
-  if (params.threads < 32 || params.threads % 32)
-    throw std::invalid_argument("threads = " + std::to_string(params.threads) + " is not a multiple of 32");
   // Numbers per row alone need no second thread for a row.
   const bool rows = key.layout != LOSSGEN_LAYOUT_planes;
   const bool block_per_row = rows && (!algorithm.reductions.empty() || algorithm.per_logit.defined());

@@ -9,19 +9,6 @@ using namespace Halide;
 
 namespace {
 
-// One list of the parameters, for reading, writing and checking.
-struct Field {
-  const char *name;
-  int Params::*value;
-  int low, high;
-};
-const Field kFields[] = {
-    {"vector", &Params::vector, 1, 64},          {"unroll", &Params::unroll, 1, 16},
-    {"prefetch", &Params::prefetch, 0, 4096},    {"class_group", &Params::class_group, 1, 32},
-    {"tile", &Params::tile, 0, 4096},            {"block_bytes", &Params::block_bytes, 0, 1 << 24},
-    {"threads", &Params::threads, 0, 1024},
-};
-
 // Planes add up this many classes at a time, and 4 or 16 times as many where there are very many: one sum over 1000 equal
 // terms was 12 ulp off.
 constexpr int kClassBlock = 32;
@@ -30,14 +17,27 @@ constexpr int kStepBlock = 64;
 
 }  // namespace
 
+const std::vector<ParamField> &param_fields() {
+  static const std::vector<ParamField> fields = {
+      {"vector", &Params::vector, 1, 64},
+      {"unroll", &Params::unroll, 1, 16},
+      {"prefetch", &Params::prefetch, 0, 4096},
+      {"class_group", &Params::class_group, 1, 32},
+      {"tile", &Params::tile, 0, 512},  // no block has more rows; and arrays of a tile lie on the stack
+      {"block_bytes", &Params::block_bytes, 0, 1 << 24},
+      {"threads", &Params::threads, 0, 1024},
+  };
+  return fields;
+}
+
 void from_json(const nlohmann::json &json, Params &params) {
   for (const auto &[key, value] : json.items()) {
-    const Field *field = nullptr;
-    for (const Field &f : kFields)
+    const ParamField *field = nullptr;
+    for (const ParamField &f : param_fields())
       if (key == f.name) field = &f;
     if (!field) {
       std::string known;
-      for (const Field &f : kFields) known += (known.empty() ? "" : ", ") + std::string(f.name);
+      for (const ParamField &f : param_fields()) known += (known.empty() ? "" : ", ") + std::string(f.name);
       throw std::invalid_argument("unknown schedule parameter '" + key + "' (known: " + known + ")");
     }
     if (!value.is_number_integer() || value.get<int64_t>() < field->low || value.get<int64_t>() > field->high)
@@ -49,7 +49,7 @@ void from_json(const nlohmann::json &json, Params &params) {
 
 nlohmann::json to_json(const Params &params) {
   nlohmann::json json;
-  for (const Field &f : kFields) json[f.name] = params.*f.value;
+  for (const ParamField &f : param_fields()) json[f.name] = params.*f.value;
   return json;
 }
 
@@ -86,6 +86,21 @@ Lanes lanes_of(const KernelKey &key, const Params &params) {
   if (is_unrolled(key.stage)) return {params.vector, 1, 0, true};
   if (key.layout == LOSSGEN_LAYOUT_planes) return {0, 1, kClassBlock};
   return {params.vector, params.unroll, kStepBlock};
+}
+
+void check_params(const KernelKey &key, const Params &params) {
+  const auto refuse = [&](const char *name, int value, const std::string &expected) {
+    throw std::invalid_argument(std::string(name) + " = " + std::to_string(value) + ": " + expected);
+  };
+  if (is_device(key.target)) {
+    if (params.threads < 32 || params.threads % 32) refuse("threads", params.threads, "not a multiple of 32 from 32 on");
+    return;
+  }
+  if (params.vector & (params.vector - 1)) refuse("vector", params.vector, "lanes are a power of two");
+  if (key.layout == LOSSGEN_LAYOUT_planes && !is_unrolled(key.stage) && params.tile % params.vector)
+    refuse("tile", params.tile, "not a multiple of vector = " + std::to_string(params.vector));
+  if (key.layout == LOSSGEN_LAYOUT_strided && params.prefetch)
+    refuse("prefetch", params.prefetch, "strided logits take 0: Halide would touch all memory between two elements");
 }
 
 void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params) {

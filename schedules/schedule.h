@@ -2,6 +2,7 @@
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "algorithm.h"
 
@@ -19,6 +20,14 @@ struct Params {
   int threads = 0;        // GPU: threads per block
 };
 
+// One list of the parameters, for reading, writing, checking and the schema of schedule files.
+struct ParamField {
+  const char *name;
+  int Params::*value;
+  int low, high;
+};
+const std::vector<ParamField> &param_fields();
+
 void from_json(const nlohmann::json &json, Params &params);
 nlohmann::json to_json(const Params &params);
 // Eight hex digits of a hash over the parameters: equal id, equal summation tree.
@@ -30,7 +39,10 @@ Params default_params(const KernelKey &key);
 // How the kernel's sums over the classes are cut.
 Lanes lanes_of(const KernelKey &key, const Params &params);
 
-// Applies the family's schedule to a stage. Throws std::invalid_argument on parameters the family cannot take.
+// Throws std::invalid_argument on a combination that the kernel's family cannot take, before Halide sees it.
+void check_params(const KernelKey &key, const Params &params);
+
+// Applies the family's schedule to a stage, with parameters that check_params has seen.
 void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params);
 
 // The Halide target that a target's kernels are compiled for; device kernels take the CPU that launches them.

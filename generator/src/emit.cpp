@@ -16,6 +16,7 @@
 #include "compile.h"
 #include "files.h"
 #include "lossgen/kernel_names.h"
+#include "schedule_file.h"
 #include "stamps.h"
 
 namespace lossgen {
@@ -161,10 +162,11 @@ nlohmann::ordered_json manifest(const Request &request, const std::vector<const 
                     {"backend", "halide"},
                     {"schedule", schedule_id(k->params)},
                     {"params", to_json(k->params)},
+                    {"schedule_file", k->from},
                     {"file", file},
                     {"bytes", fs::file_size(folder / file)}});
   }
-  nlohmann::ordered_json json = {{"library", request.library}, {"abi", LOSSGEN_KERNEL_ABI}, {"halide", "21.0.0"}};
+  nlohmann::ordered_json json = {{"library", request.library}, {"abi", LOSSGEN_KERNEL_ABI}, {"halide", halide_version()}};
   if (!request.sanitize.empty()) json["sanitize"] = request.sanitize;
   json["kernels"] = list;
   return json;

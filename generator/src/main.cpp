@@ -11,10 +11,14 @@
 
 #include "compile.h"
 #include "emit.h"
+#include "schedule_file.h"
 
 namespace {
 using namespace lossgen;
 namespace fs = std::filesystem;
+
+const std::map<std::string, Stale> kStaleNames = {
+    {"error", Stale::error}, {"warn", Stale::warn}, {"ignore", Stale::ignore}};
 
 void print_line(const char *label, const std::vector<std::string> &names) {
   std::printf("%-8s", label);
@@ -74,12 +78,12 @@ int inspect(const std::string &name, const std::string &form, const std::vector<
       {"asm", Halide::OutputFileType::assembly},
       {"ptx", Halide::OutputFileType::device_code}};
   Request request;
-  Kernel kernel{parse_kernel_name(name), {}, "", name, ""};
+  Kernel kernel{parse_kernel_name(name), {}, "", name, "", ""};
   if (form == "ptx" && kernel.key.target != LOSSGEN_TARGET_cuda_sm80)
     throw std::invalid_argument("only cuda kernels have PTX; use --as asm");
   kernel.host = kernel.key.target == LOSSGEN_TARGET_arm64 ? "arm64" : "x86-64";
   kernel.params = default_params(kernel.key);
-  merge_schedule_files(files, kernel);
+  merge_schedule_files(files, Stale::warn, {&kernel});
   char folder[] = "/tmp/lossgen-inspect-XXXXXX";
   if (!mkdtemp(folder)) throw std::runtime_error("cannot create a temporary folder");
   const fs::path path = fs::path(folder) / "out";
@@ -107,6 +111,9 @@ int main(int argc, char **argv) {
   emit_command->add_option("--targets", request.targets, "default: all");
   emit_command->add_option("--classes", request.classes, "class counts that get kernels of their own");
   emit_command->add_option("--schedules", request.schedule_files, "schedule files (JSON), later ones override");
+  emit_command
+      ->add_option("--stale", request.stale, "error, warn or ignore: what a file tuned for other pipelines is; default: error")
+      ->transform(CLI::CheckedTransformer(kStaleNames));
   emit_command->add_option("--sanitize", request.sanitize,
                            "address or thread: kernels that the sanitizer watches, for programs built with it");
   emit_command->add_option("-j,--jobs", options.jobs, "compilations at a time; default: cores, as memory allows");
@@ -117,6 +124,8 @@ int main(int argc, char **argv) {
   list_command->add_option("folder", folder, "a folder that `lossgen emit` wrote");
   bool all_kernels = false;
   list_command->add_flag("--kernels", all_kernels, "the name of every kernel that `emit` writes by default");
+  bool schema = false;
+  list_command->add_flag("--schedule-schema", schema, "the JSON Schema of schedule files");
 
   std::string kernel, form = "stmt";
   std::vector<std::string> inspect_files;
@@ -133,7 +142,8 @@ int main(int argc, char **argv) {
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
       std::printf("%d kernels in %s, %.1f s\n", count, options.folder.c_str(), seconds.count());
     } else if (*list_command) {
-      if (all_kernels) list_all_kernels();
+      if (schema) std::printf("%s\n", schedule_schema().dump(2).c_str());
+      else if (all_kernels) list_all_kernels();
       else if (folder.empty()) list_choices();
       else return list_folder(folder);
     } else {

@@ -1,10 +1,10 @@
 #include "request.h"
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 
 #include "lossgen/kernel_names.h"
+#include "schedule_file.h"
 #include "storage.h"
 
 namespace lossgen {
@@ -38,8 +38,6 @@ const std::vector<Op> &ops() {
   };
   return list;
 }
-
-constexpr int64_t kMaxClasses = 1 << 24;
 
 std::string joined(const std::vector<std::string> &names) {
   std::string text;
@@ -91,33 +89,6 @@ std::vector<lossgen_layout_id> kernel_layouts(lossgen_target_id target, const st
 
 std::string join_key(const KernelKey &k, const char *separator) {
   return std::string(kDtypeNames[k.dtype]) + separator + kLayoutNames[k.layout];
-}
-
-// Entries of a schedule file: {"schedules": [{"op": "cross_entropy_forward", "dtype": ..., "layout": ..., "target": ...,
-// "classes": [low, high], "params": {...}}]}; a field left out matches everything.
-bool matches(const nlohmann::json &entry, const KernelKey &k) {
-  auto field = [&](const char *name, const std::string &value) {
-    return !entry.contains(name) || entry.at(name).get<std::string>() == value;
-  };
-  if (!field("op", kStageNames[k.stage]) || !field("dtype", kDtypeNames[k.dtype]) ||
-      !field("layout", kLayoutNames[k.layout]) || !field("target", kTargetNames[k.target]))
-    return false;
-  if (!entry.contains("classes")) return true;
-  const int64_t low = entry.at("classes").at(0).get<int64_t>(), high = entry.at("classes").at(1).get<int64_t>();
-  return k.classes >= low && k.classes <= high;
-}
-
-void merge_file(const std::string &path, std::vector<Kernel *> kernels) {
-  std::ifstream file(path);
-  if (!file) throw std::invalid_argument("cannot read schedule file '" + path + "'");
-  try {
-    const nlohmann::json json = nlohmann::json::parse(file);
-    for (const auto &entry : json.at("schedules"))
-      for (Kernel *kernel : kernels)
-        if (matches(entry, kernel->key)) from_json(entry.at("params"), kernel->params);
-  } catch (const std::exception &e) {
-    throw std::invalid_argument(path + ": " + e.what());
-  }
 }
 
 }  // namespace
@@ -178,10 +149,6 @@ KernelKey parse_kernel_name(const std::string &name) {
   return key;
 }
 
-void merge_schedule_files(const std::vector<std::string> &paths, Kernel &kernel) {
-  for (const std::string &path : paths) merge_file(path, {&kernel});
-}
-
 std::vector<Kernel> expand(const Request &request) {
   const std::vector<int> wanted_ops = select("op", request.ops, known_ops());
   const std::vector<int> layouts = select("layout", request.layouts, known_layouts());
@@ -221,7 +188,7 @@ std::vector<Kernel> expand(const Request &request) {
     for (const std::string &host : hosts)
       if (machine == "cuda" || machine == host)
         kernels.push_back({key, default_params(key), host, kernel_symbol(request.library, key),
-                           is_device(key.target) ? "" : request.sanitize});
+                           is_device(key.target) ? "" : request.sanitize, ""});
   };
   for (int t : targets) {
     const auto target = (lossgen_target_id)t;
@@ -246,7 +213,7 @@ std::vector<Kernel> expand(const Request &request) {
   }
   std::vector<Kernel *> all;
   for (Kernel &kernel : kernels) all.push_back(&kernel);
-  for (const std::string &path : request.schedule_files) merge_file(path, all);
+  merge_schedule_files(request.schedule_files, request.stale, all);
   return kernels;
 }
 

@@ -9,11 +9,15 @@
 
 namespace lossgen {
 
+// What to do about a schedule file that was tuned for other pipelines than this generator's.
+enum class Stale { error, warn, ignore };
+
 struct Request {
   std::string library = "lossgen";
   std::vector<std::string> ops, dtypes, layouts, targets;  // empty: all
   std::vector<int64_t> classes;                            // constants, beside the general kernels
   std::vector<std::string> schedule_files;                 // later ones override earlier ones
+  Stale stale = Stale::error;
   std::string sanitize;                                    // "address" or "thread": instrumented CPU kernels
 };
 
@@ -24,6 +28,7 @@ struct Kernel {
   std::string host;
   std::string symbol;
   std::string sanitize;  // "" unless the request says so and it is a CPU kernel
+  std::string from;      // name of the schedule file that had the last word on params; "" = built in
 };
 
 // The names that a request may use.
@@ -32,12 +37,10 @@ std::vector<std::string> known_dtypes();
 std::vector<std::string> known_layouts();
 std::vector<std::string> known_targets();
 std::vector<std::string> known_sanitizers();
+constexpr int64_t kMaxClasses = 1 << 24;
 
 // Every kernel of the request, in a fixed order. Throws std::invalid_argument with the valid choices.
 std::vector<Kernel> expand(const Request &request);
-
-// Overrides a kernel's parameters by what the files say of it.
-void merge_schedule_files(const std::vector<std::string> &paths, Kernel &kernel);
 
 // lossgen_cross_entropy_forward__f32_rows_c21__x86_64_v4, with the library's name in front.
 std::string kernel_symbol(const std::string &library, const KernelKey &key);
