@@ -21,6 +21,8 @@ endforeach()
 install(FILES runtime/CMakeLists.txt DESTINATION ${data_dir}/runtime COMPONENT development)
 install(DIRECTORY runtime/src DESTINATION ${data_dir}/runtime COMPONENT development
         FILES_MATCHING PATTERN "*.cpp" PATTERN "*.h")
+install(DIRECTORY tools/tune DESTINATION ${data_dir} COMPONENT development FILES_MATCHING PATTERN "*.cpp" PATTERN "*.h")
+install(FILES schedules/schedule.schema.json DESTINATION ${data_dir} COMPONENT development)
 foreach(file LICENSE THIRD_PARTY.md)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${file})
     install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)

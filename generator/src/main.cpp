@@ -12,6 +12,7 @@
 #include "compile.h"
 #include "emit.h"
 #include "schedule_file.h"
+#include "tune/tune.h"
 
 namespace {
 using namespace lossgen;
@@ -94,6 +95,30 @@ int inspect(const std::string &name, const std::string &form, const std::vector<
   return 0;
 }
 
+void add_tune_options(CLI::App &command, TuneOptions &o) {
+  command.add_option("-o,--out", o.out, "schedule file to write; what it says of other kernels stays. Default: tuned.json");
+  command.add_option("--ops", o.ops, "ops, or calls such as cross_entropy_forward; default: all");
+  command.add_option("--dtypes", o.dtypes, "default: f32");
+  command.add_option("--layouts", o.layouts, "default: rows for shapes NxC, planes for others");
+  command.add_option("--targets", o.targets, "default: the newest that the machine runs");
+  command.add_option("--classes", o.classes, "constants whose kernels are tuned beside the general ones");
+  command.add_option("--shapes", o.shapes, "logits, as 4096x1000 or 8x21x256x256: those of your program. Several: the best over all");
+  command.add_option("--threads", o.threads, "of the calls timed; default: 1")->check(CLI::Range(1, 1024));
+  command.add_option("--budget", o.budget, "minutes, shared by the kernels")->check(CLI::PositiveNumber);
+  command.add_option("--seed", o.seed, "of the search's order; default: 1");
+  command.add_flag("--resume", o.resume, "go on from the log of a run that was cut off");
+  command.add_option("--check", o.check, "measure a tuned file again and say whether it still wins; status 1 if not");
+  command.add_option("--report", o.report, "write a page (HTML) that shows why the winners win");
+  command.add_option("--pictures", o.pictures, "folder for the page's pictures (SVG)");
+  command.add_option("--runner", o.runner, "starts the measuring program: 'ssh board' gets it sent, 'qemu-aarch64 {}' its path");
+  command.add_option("--cxx", o.cxx, "compiler for the machine measured; default: $CXX or c++");
+  command.add_option("--log", o.log, "every measurement, a JSON object a line; default: beside --out");
+  command.add_option("--work", o.work, "folder for what is compiled; default: beside --out");
+  command.add_option("--share", o.share, "folder with the sources of runtime and runner; default: this command's own");
+  command.add_option("--timeout", o.timeout, "seconds that a candidate may take for an answer; default: 60")->check(CLI::PositiveNumber);
+  command.add_option("-j,--jobs", o.jobs, "compilations at a time; default: cores");
+}
+
 }  // namespace
 
 int main(int argc, char **argv) {
@@ -134,6 +159,10 @@ int main(int argc, char **argv) {
   inspect_command->add_option("--as", form)->check(CLI::IsMember({"stmt", "llvm", "asm", "ptx"}));
   inspect_command->add_option("--schedules", inspect_files, "schedule files (JSON)");
 
+  TuneOptions tune_options;
+  CLI::App *tune_command = app.add_subcommand("tune", "find the fastest schedules for a machine and shapes, as a schedule file");
+  add_tune_options(*tune_command, tune_options);
+
   CLI11_PARSE(app, argc, argv);
   try {
     if (*emit_command) {
@@ -146,6 +175,8 @@ int main(int argc, char **argv) {
       else if (all_kernels) list_all_kernels();
       else if (folder.empty()) list_choices();
       else return list_folder(folder);
+    } else if (*tune_command) {
+      return tune(tune_options);
     } else {
       return inspect(kernel, form, inspect_files);
     }

@@ -1,0 +1,29 @@
+// Candidates timed beside the default.
+#pragma once
+#include "log.h"
+#include "process.h"
+#include "workshop.h"
+
+namespace lossgen {
+
+struct MeasureOptions {
+  std::string runner;   // the command that starts the children
+  double seconds = 60;  // a child may take for an answer
+  int threads = 1;      // of the calls timed
+};
+
+struct Pace {
+  int least = 3, most = 3;  // rounds; between them it goes on until it is clear which side of 1 the ratio is on
+  int samples = 3;          // of a round, of which the median counts
+};
+
+// Runs and checks the candidates on every shape, then times them round by round, the default first in each round: a
+// change of the machine's mood meets all of them. Fills in the measurements; the reason where one crashed, hung or was wrong.
+void measure(const Unit &unit, const Workshop::Candidate &standard, const std::vector<const Workshop::Candidate *> &candidates,
+             const MeasureOptions &options, const Pace &pace, std::vector<Measurement> *results);
+
+double median(std::vector<double> values);
+// Half the width of an interval around the median that holds the true one about 19 times in 20.
+double uncertainty(const std::vector<double> &values);
+
+}  // namespace lossgen

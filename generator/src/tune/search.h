@@ -1,0 +1,45 @@
+// The search of one unit: successive halving over a sample of the space, with the neighbourhood of the best ones looked at
+// in between.
+#pragma once
+#include <chrono>
+#include <functional>
+
+#include "measure.h"
+
+namespace lossgen {
+
+struct Step {  // of the history: one candidate at one rung
+  std::string rung;
+  Params point;
+  Measurement measurement;
+};
+
+struct Found {
+  Unit unit;
+  Params standard, winner;       // the same where nothing was clearly faster
+  double ratio = 1;              // winner's time over the default's, confirmed in fresh rounds
+  double doubt = 0;              // half the width of its interval
+  std::vector<double> seconds, base_seconds;  // by shape
+  size_t space = 0, tried = 0;   // legal combinations, and those that were compiled
+  std::vector<Step> history;
+  bool complete = false;         // not cut off by Ctrl-C or the budget
+};
+
+using Clock = std::chrono::steady_clock;
+
+struct SearchOptions {
+  MeasureOptions measure;
+  uint64_t seed = 1;
+  Clock::time_point deadline = Clock::time_point::max();
+  nlohmann::json earlier = nlohmann::json::array();  // entries of the units before, which candidates build on
+};
+
+// progress: fraction of this unit, best ratio so far, what is going on.
+using Report = std::function<void(double, double, const std::string &)>;
+
+Found search(const Unit &unit, const SearchOptions &options, Workshop &workshop, Log &log, const Report &progress);
+
+// The content of a schedule file with these entries, and no more.
+nlohmann::json schedule_with(const nlohmann::json &entries);
+
+}  // namespace lossgen

@@ -1,0 +1,139 @@
+#include "machine.h"
+
+#include <lossgen/lossgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <vector>
+
+namespace tune {
+namespace {
+
+std::string first_line(const std::string &path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+std::string cpu_field(const std::string &name) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.compare(0, name.size(), name) != 0) continue;
+    const size_t colon = line.find(':');
+    if (colon != std::string::npos && colon + 2 <= line.size()) return line.substr(colon + 2);
+  }
+  return "";
+}
+
+std::string cpu_model() {
+  std::string model = cpu_field("model name");
+  if (!model.empty()) {
+    const std::string family = cpu_field("cpu family"), number = cpu_field("model\t");
+    return family.empty() ? model : model + " (family " + family + ", model " + number + ")";
+  }
+  utsname system;
+  const std::string part = cpu_field("CPU part"), implementer = cpu_field("CPU implementer");
+  if (uname(&system) != 0) return "unknown";
+  return std::string(system.machine) + (part.empty() ? "" : " implementer " + implementer + " part " + part);
+}
+
+std::string caches() {
+  std::string text;
+  for (int index = 0; index < 8; index++) {
+    const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
+    const std::string level = first_line(folder + "level");
+    if (level.empty()) break;
+    if (first_line(folder + "type") != "Instruction") text += (text.empty() ? "L" : ", L") + level + " " + first_line(folder + "size");
+  }
+  return text;
+}
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define TUNE_WIDE __attribute__((target_clones("default", "avx2", "avx512f"), optimize("O3"), noinline))
+#else
+#define TUNE_WIDE __attribute__((noinline))
+#endif
+
+TUNE_WIDE uint64_t read_all(const uint64_t *data, int64_t count) {
+  uint64_t sum = 0;
+  for (int64_t i = 0; i < count; i++) sum ^= data[i];
+  return sum;
+}
+
+TUNE_WIDE void change_all(uint64_t *data, int64_t count) {
+  for (int64_t i = 0; i < count; i++) data[i] ^= 0x5555;
+}
+
+// The best of some passes, of at least 50 us each.
+template <class Pass>
+double best_rate(int64_t bytes, Pass pass) {
+  double best = 1e300;
+  const int repeat = static_cast<int>(std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, bytes)));
+  for (int i = 0; i < 9; i++) {
+    const double start = now();
+    for (int k = 0; k < repeat; k++) pass();
+    best = std::min(best, (now() - start) / repeat);
+  }
+  return static_cast<double>(bytes) / best / 1e9;
+}
+
+}  // namespace
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::string quoted(const std::string &text) {
+  std::string out = "\"";
+  for (char ch : text) {
+    if (ch == '"' || ch == '\\') out += '\\';
+    out += static_cast<unsigned char>(ch) < 0x20 ? ' ' : ch;
+  }
+  return out + "\"";
+}
+
+std::string machine_json() {
+  std::string json = "{";
+  const auto add = [&](const char *name, const std::string &value) {
+    json += (json.size() > 1 ? ", " : "") + quoted(name) + ": " + quoted(value);
+  };
+  add("cpu", cpu_model());
+  add("cores", std::to_string(sysconf(_SC_NPROCESSORS_ONLN)));
+  add("caches", caches());
+  utsname system;
+  if (uname(&system) == 0) add("system", std::string(system.sysname) + " " + system.release + " " + system.machine);
+  const std::string governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+  add("governor", governor.empty() ? "unknown" : governor);
+  const std::string smt = first_line("/sys/devices/system/cpu/smt/active");
+  add("smt", smt == "1" ? "on" : smt == "0" ? "off" : "unknown");
+  add("virtual", cpu_field("flags").find("hypervisor") != std::string::npos ? "yes" : "no");
+  double load = -1;
+  char text[32] = "unknown";
+  if (getloadavg(&load, 1) == 1) snprintf(text, sizeof text, "%.2f", load);
+  add("load", text);
+  std::string targets;
+  lossgen_list_targets(
+      [](void *user, const lossgen_target_info *info) {
+        if (info->usable) *static_cast<std::string *>(user) += std::string(info->name) + " ";
+        return 0;
+      },
+      &targets);
+  add("targets", targets.substr(0, targets.size() - !targets.empty()));
+  return json + "}";
+}
+
+std::string bandwidth_json(int64_t bytes) {
+  std::vector<uint64_t> data(static_cast<size_t>(bytes / 8 + 1), 1);
+  volatile uint64_t sink = 0;
+  const double read = best_rate(bytes, [&] { sink = sink ^ read_all(data.data(), static_cast<int64_t>(data.size())); });
+  const double update = best_rate(bytes, [&] { change_all(data.data(), static_cast<int64_t>(data.size())); });
+  char text[96];
+  snprintf(text, sizeof text, "{\"read\": %.3f, \"update\": %.3f}", read, 2 * update);
+  return text;
+}
+
+}  // namespace tune

@@ -1,0 +1,18 @@
+// What a timing depends on beside the kernel: the machine, what disturbs it, how fast its memory is.
+#ifndef LOSSGEN_TUNE_MACHINE_H
+#define LOSSGEN_TUNE_MACHINE_H
+
+#include <stdint.h>
+
+#include <string>
+
+namespace tune {
+
+double now();
+std::string quoted(const std::string &text);  // as a JSON string
+std::string machine_json();
+// GB/s of one thread that reads `bytes` again and again, and that reads them and writes them back.
+std::string bandwidth_json(int64_t bytes);
+
+}  // namespace tune
+#endif  // LOSSGEN_TUNE_MACHINE_H

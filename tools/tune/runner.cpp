@@ -1,0 +1,88 @@
+// The measuring child of `lossgen tune`: linked with one candidate's kernels and the runtime, started by the tuner on this
+// machine or, through any command, on another. Commands come on standard input, one a line; each is answered by one line
+// of JSON:
+//   machine                                                    what this machine is and what disturbs it
+//   bandwidth BYTES                                            how fast its memory is
+//   check CALL DTYPE LAYOUT TARGET N C INNER                   right results? {"worst": 0.2}, in units of what is allowed
+//   time CALL DTYPE LAYOUT TARGET N C INNER THREADS SAMPLES    {"seconds": [...]} of one call
+// Memory is held while a command runs, not between: many of these may wait beside each other.
+#include <math.h>
+#include <stdio.h>
+
+#include <exception>
+#include <iostream>
+#include <sstream>
+
+#include "machine.h"
+#include "problem.h"
+
+namespace {
+
+using namespace tune;
+
+void answer(const std::string &json) { std::cout << json << std::endl; }
+void failed(const std::string &why) { answer("{\"error\": " + quoted(why) + "}"); }
+
+bool ran(Problem &problem) {
+  if (problem.run() == LOSSGEN_OK) return true;
+  failed(lossgen_last_error());
+  return false;
+}
+
+void check(const Shape &shape) {
+  Problem problem(shape, 1, true);
+  if (!ran(problem)) return;
+  const double worst = problem.worst_error();
+  char text[64];
+  snprintf(text, sizeof text, "{\"worst\": %.4g}", isfinite(worst) ? worst : 1e30);
+  answer(text);
+}
+
+void time_calls(const Shape &shape, int threads, int samples) {
+  constexpr double kSample = 1e-3;  // shorter calls are timed several at a time
+  Problem problem(shape, threads, false);
+  if (!ran(problem)) return;
+  double start = now();
+  problem.run();
+  const double once = now() - start;
+  const int calls = once >= kSample ? 1 : static_cast<int>(fmin(ceil(kSample / fmax(once, 1e-8)), 1e5));
+  std::string list;
+  for (int i = 0; i < samples; i++) {
+    start = now();
+    for (int k = 0; k < calls; k++) problem.run();
+    char text[32];
+    snprintf(text, sizeof text, "%s%.6g", i ? ", " : "", (now() - start) / calls);
+    list += text;
+  }
+  answer("{\"seconds\": [" + list + "]}");
+}
+
+}  // namespace
+
+int main() {
+  answer("{\"runner\": 1}");
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string command;
+    words >> command;
+    try {
+      Shape shape;
+      int64_t bytes = 0;
+      int threads = 1, samples = 1;
+      if (command == "machine") {
+        answer(machine_json());
+      } else if (command == "bandwidth" && words >> bytes) {
+        answer(bandwidth_json(bytes));
+      } else if ((command == "check" || command == "time") && words >> shape.call >> shape.dtype >> shape.layout >>
+                 shape.target >> shape.rows >> shape.classes >> shape.inner) {
+        if (command == "check") check(shape);
+        else if (words >> threads >> samples) time_calls(shape, threads, samples);
+        else failed("time without THREADS SAMPLES");
+      } else {
+        failed("not a command: " + line);
+      }
+    } catch (const std::exception &e) {
+      failed(e.what());
+    }
+  }
+}
