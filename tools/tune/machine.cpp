@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -76,9 +77,9 @@ double best_rate(int64_t bytes, Pass pass) {
   double best = 1e300;
   const int repeat = static_cast<int>(std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, bytes)));
   for (int i = 0; i < 9; i++) {
-    const double start = now();
+    const double start = thread_time();
     for (int k = 0; k < repeat; k++) pass();
-    best = std::min(best, (now() - start) / repeat);
+    best = std::min(best, (thread_time() - start) / repeat);
   }
   return static_cast<double>(bytes) / best / 1e9;
 }
@@ -86,6 +87,12 @@ double best_rate(int64_t bytes, Pass pass) {
 }  // namespace
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+double thread_time() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
 
 std::string quoted(const std::string &text) {
   std::string out = "\"";

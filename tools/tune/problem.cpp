@@ -52,12 +52,29 @@ double Problem::get(const Matrix &m, int64_t row, int64_t c) const {
   return type_.code == kDLBfloat ? from_bf16(half) : from_f16(half);
 }
 
-void Problem::set(Matrix *m, int64_t row, int64_t c, double value) {
-  const int64_t at = row / s_.inner * m->stride[0] + c * m->stride[1] + row % s_.inner * m->stride[2];
-  char *p = m->memory.get() + at * (type_.bits / 8);
-  if (type_.bits == 64) *reinterpret_cast<double *>(p) = value;
-  else if (type_.bits == 32) *reinterpret_cast<float *>(p) = static_cast<float>(value);
-  else *reinterpret_cast<uint16_t *>(p) = type_.code == kDLBfloat ? to_bf16(value) : to_f16(value);
+// Numbers around 0 by a bell curve of width 2, times `scale` and plus `shift`; the same ones every 8191 logits.
+void Problem::fill(Matrix *m, uint64_t salt, double scale, double shift) {
+  constexpr int64_t kPeriod = 8191;
+  const int64_t bytes = type_.bits / 8;
+  std::vector<char> values(static_cast<size_t>(kPeriod * bytes));
+  for (int64_t i = 0; i < kPeriod; i++) {
+    double sum = -2;
+    for (uint64_t k = 0; k < 4; k++) sum += uniform(static_cast<uint64_t>(i), 4 * salt + k);
+    const double value = scale * sum + shift;
+    char *p = values.data() + i * bytes;
+    if (type_.bits == 64) *reinterpret_cast<double *>(p) = value;
+    else if (type_.bits == 32) *reinterpret_cast<float *>(p) = static_cast<float>(value);
+    else *reinterpret_cast<uint16_t *>(p) = type_.code == kDLBfloat ? to_bf16(value) : to_f16(value);
+  }
+  int64_t next = 0;
+  const int64_t step = m->stride[1] * bytes;
+  for (int64_t row = 0; row < s_.rows * s_.inner; row++) {
+    char *p = m->memory.get() + (row / s_.inner * m->stride[0] + row % s_.inner * m->stride[2]) * bytes;
+    for (int64_t c = 0; c < s_.classes; c++, p += step) {
+      memcpy(p, values.data() + next * bytes, static_cast<size_t>(bytes));
+      if (++next == kPeriod) next = 0;
+    }
+  }
 }
 
 Problem::Problem(const Shape &shape, int threads, bool check) : s_(shape) {
@@ -88,16 +105,9 @@ Problem::Problem(const Shape &shape, int threads, bool check) : s_(shape) {
   }
   grad_ = out_.memory ? &out_.tensor : &x_.tensor;
 
-  // Rows whose largest logit leads clearly, and rows of equals: normal numbers, twice their size.
-  if (x_.memory) {
-    for (int64_t r = 0; r < rows; r++)
-      for (int64_t c = 0; c < s_.classes; c++) {
-        const uint64_t i = static_cast<uint64_t>(r * s_.classes + c);
-        const double normal = uniform(i, 1) + uniform(i, 2) + uniform(i, 3) + uniform(i, 4) - 2;
-        set(&x_, r, c, starts(s_.call, "nll") ? -4 - normal : 4 * normal);
-        if (second_.memory) set(&second_, r, c, softmax ? -4 - uniform(i, 5) : uniform(i, 5) * 2 / static_cast<double>(s_.classes));
-      }
-  }
+  const bool nll = starts(s_.call, "nll");
+  if (x_.memory) fill(&x_, 1, nll ? 1 : 4, nll ? -4 : 0);
+  if (second_.memory) fill(&second_, 2, softmax ? 1 : 0.4 / static_cast<double>(s_.classes), softmax ? -5 : 1 / static_cast<double>(s_.classes));
   target_.resize(static_cast<size_t>(rows));
   for (int64_t r = 0; r < rows; r++)
     target_[r] = r % 7 == 3 ? -100 : static_cast<int64_t>(uniform(static_cast<uint64_t>(r), 6) * static_cast<double>(s_.classes));

@@ -34,7 +34,7 @@ class Problem {
  private:
   void allocate(Matrix *m);
   double get(const Matrix &m, int64_t row, int64_t c) const;  // row = n * inner + i
-  void set(Matrix *m, int64_t row, int64_t c, double value);
+  void fill(Matrix *m, uint64_t salt, double scale, double shift);
   template <class Real>
   double worst_error_in() const;
 

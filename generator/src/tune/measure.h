@@ -13,9 +13,10 @@ struct MeasureOptions {
 };
 
 struct Pace {
-  int least = 3, most = 3;  // rounds; between them it goes on until it is clear which side of 1 the ratio is on
-  int samples = 3;          // of a round, of which the median counts
+  int least, most;  // rounds; between them it goes on until the ratio is known well, or is clearly above or below 1
+  int samples;      // of a round, of which the median counts
 };
+constexpr Pace kFinal = {15, 61, 9};
 
 // Runs and checks the candidates on every shape, then times them round by round, the default first in each round: a
 // change of the machine's mood meets all of them. Fills in the measurements; the reason where one crashed, hung or was wrong.

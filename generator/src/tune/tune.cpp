@@ -126,7 +126,7 @@ class Tuning {
       candidate.schedule = schedule_with(before);
       workshop_.make(tuned.unit, {&standard, &candidate});
       std::vector<Measurement> results;
-      measure(tuned.unit, standard, {&candidate}, measure_, {9, 25, 5}, &results);
+      measure(tuned.unit, standard, {&candidate}, measure_, kFinal, &results);
       if (stop_asked()) return 130;
       const Measurement &m = results[0];
       const bool wins = m.failure.empty() && m.ratio - uncertainty(m.rounds) <= 1;
@@ -175,7 +175,7 @@ class Tuning {
     workshop_.make(unit, {&constant});
     workshop_.make(general, {&standard});
     std::vector<Measurement> results;
-    measure(unit, standard, {&constant}, measure_, {9, 25, 5}, &results);
+    measure(unit, standard, {&constant}, measure_, kFinal, &results);
     if (results[0].failure.empty()) general_[unit_text(unit)] = {results[0].ratio, uncertainty(results[0].rounds)};
   }
 
