@@ -1,6 +1,7 @@
 # lossgen_add_library(<name>
 #   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are
 #   [CLASSES n...]       class counts known at compile time, which get kernels of their own beside the general ones
+#   [TUNE_SHAPES shape...]  logits of your program, as 4096x1000 or 8x21x256x256, that <name>_tune measures
 #   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones
 #   [SCHEDULES_STALE error | warn | ignore]  what a file is that was tuned for other pipelines than this generator's
 #   [STATIC | SHARED]    default: by BUILD_SHARED_LIBS
@@ -11,6 +12,10 @@
 # linked with it is loaded. Targets of another CPU than the one compiled for are skipped with a status line, so that one
 # list serves native and cross builds. `lossgen_add_library` needs a generator for the machine that builds:
 # the variable LOSSGEN_GENERATOR, or the target lossgen::generator.
+#
+# The target <name>_tune, which nothing builds by itself, tunes the library's kernels on this machine and writes the last file of
+# SCHEDULES, or <name>_tuned.json in the build folder, with a report beside it; lossgen_tune does so for all libraries, one after
+# the other. The variable LOSSGEN_TUNE_OPTIONS has more options of `lossgen tune`: --budget 10, --runner ...
 #
 # STATIC: the objects are added to the archive after it is made, because their names are the generator's business and
 # not known when CMake runs. SHARED: the library holds a copy of the runtime and exports lossgen_* and its table; when
@@ -74,8 +79,49 @@ function(_lossgen_append_objects target folder)
                      WORKING_DIRECTORY ${folder} VERBATIM)
 endfunction()
 
+# The target that tunes a library, from the lists of its request.
+function(_lossgen_add_tune name file cpu targets)
+  cmake_parse_arguments(PARSE_ARGV 4 arg "" "" "OPS;DTYPES;LAYOUTS;CLASSES;TUNE_SHAPES")
+  if(NOT arg_DTYPES)
+    set(arg_DTYPES f32 f64 f16 bf16)
+  endif()
+  list(FILTER targets INCLUDE REGEX "^${cpu}")
+  if(NOT targets)
+    return()
+  endif()
+  set(options "")
+  foreach(list OPS DTYPES LAYOUTS CLASSES)
+    if(arg_${list})
+      string(TOLOWER ${list} option)
+      list(APPEND options --${option} ${arg_${list}})
+    endif()
+  endforeach()
+  if(arg_TUNE_SHAPES)
+    list(APPEND options --shapes ${arg_TUNE_SHAPES})
+  endif()
+  _lossgen_generator(generator generator_files)
+  string(REGEX REPLACE "\\.json$" "" base "${file}")
+  get_filename_component(base "${base}" NAME)
+  set(base ${CMAKE_CURRENT_BINARY_DIR}/lossgen/tune/${base})
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/lossgen/tune)
+  # On the terminal, because it shows progress; and one at a time, because each wants the machine to itself.
+  add_custom_target(${name}_tune
+    COMMAND ${generator} tune -o ${file} --targets ${targets} ${options} --cxx ${CMAKE_CXX_COMPILER}
+            --log ${base}.log.jsonl --work ${base}.work --report ${base}.html ${LOSSGEN_TUNE_OPTIONS}
+    DEPENDS ${generator_files} USES_TERMINAL VERBATIM COMMENT "lossgen: tuning ${name}")
+  if(NOT TARGET lossgen_tune)
+    add_custom_target(lossgen_tune)
+  endif()
+  get_property(before GLOBAL PROPERTY _lossgen_last_tune)
+  if(before)
+    add_dependencies(${name}_tune ${before})
+  endif()
+  set_property(GLOBAL PROPERTY _lossgen_last_tune ${name}_tune)
+  add_dependencies(lossgen_tune ${name}_tune)
+endfunction()
+
 function(lossgen_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "STATIC;SHARED" "PREFIX;SCHEDULES_STALE" "OPS;DTYPES;LAYOUTS;TARGETS;CLASSES;SCHEDULES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "STATIC;SHARED" "PREFIX;SCHEDULES_STALE" "OPS;DTYPES;LAYOUTS;TARGETS;CLASSES;SCHEDULES;TUNE_SHAPES")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "lossgen_add_library(${name}): unknown argument ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -152,6 +198,13 @@ function(lossgen_add_library name)
   if(arg_SCHEDULES_STALE)
     list(APPEND request --stale ${arg_SCHEDULES_STALE})
   endif()
+
+  set(tuned ${CMAKE_CURRENT_BINARY_DIR}/${name}_tuned.json)
+  if(schedules)
+    list(GET schedules -1 tuned)
+  endif()
+  _lossgen_add_tune(${name} ${tuned} ${cpu} "${targets}" OPS ${arg_OPS} DTYPES ${arg_DTYPES} LAYOUTS ${arg_LAYOUTS}
+                    CLASSES ${arg_CLASSES} TUNE_SHAPES ${arg_TUNE_SHAPES})
 
   set(out ${CMAKE_CURRENT_BINARY_DIR}/lossgen/${name})
   set(folder ${out}/linux-x86_64)

@@ -1,6 +1,7 @@
 #include "measure.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <memory>
 #include <stdexcept>
@@ -100,7 +101,9 @@ void measure(const Unit &unit, const Workshop::Candidate &standard, const std::v
   std::vector<Lane> lanes(candidates.size());
   for (size_t i = 0; i < lanes.size(); i++) lanes[i].start(unit, *candidates[i], options);
   results->assign(candidates.size(), {});
+  const auto start = std::chrono::steady_clock::now();
   for (int round = 0; round < pace.most && !stop_asked(); round++) {
+    if (round >= 3 && std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > pace.seconds) break;
     bool all_clear = round >= pace.least;
     for (size_t i = 0; i < lanes.size(); i++)
       if (lanes[i].runner) all_clear = all_clear && clear((*results)[i].rounds);

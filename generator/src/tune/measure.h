@@ -15,8 +15,9 @@ struct MeasureOptions {
 struct Pace {
   int least, most;  // rounds; between them it goes on until the ratio is known well, or is clearly above or below 1
   int samples;      // of a round, of which the median counts
+  double seconds;   // after which three rounds have to do
 };
-constexpr Pace kFinal = {15, 61, 9};
+constexpr Pace kFirst = {5, 5, 9, 20}, kSecond = {15, 15, 9, 30}, kFinal = {15, 61, 9, 30};
 
 // Runs and checks the candidates on every shape, then times them round by round, the default first in each round: a
 // change of the machine's mood meets all of them. Fills in the measurements; the reason where one crashed, hung or was wrong.

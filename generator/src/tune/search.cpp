@@ -50,19 +50,19 @@ class Search {
     for (const Params &p : space)
       if (sample.size() < allowed * 6 / 10 + 1 && !is(p, found_.standard) && !contains(sample, p)) sample.push_back(p);
 
-    std::vector<Params> best = rung("1 sample", sample, {5, 5, 9}, 0, 0.4);
+    std::vector<Params> best = rung("1 sample", sample, kFirst, 0, 0.4);
     for (int step = 0; step < 2 && !late(); step++) {
       std::vector<Params> near;
       for (size_t i = 0; i < std::min<size_t>(2, best.size()); i++)
         for (const Params &p : neighbours(unit_, best[i]))
           if (!is(p, found_.standard) && !seen_.count(to_json(p).dump()) && !contains(near, p) && seen_.size() + near.size() < allowed) near.push_back(p);
       if (step == 0) near.resize(std::min(near.size(), (allowed - std::min(allowed, seen_.size()) + 1) / 2));
-      const std::vector<Params> closer = rung("2 neighbours", near, {5, 5, 9}, 0.4 + 0.15 * step, 0.55 + 0.15 * step);
+      const std::vector<Params> closer = rung("2 neighbours", near, kFirst, 0.4 + 0.15 * step, 0.55 + 0.15 * step);
       best.insert(best.begin(), closer.begin(), closer.end());
       sort(&best);
     }
     best.resize(std::min<size_t>(best.size(), std::max<size_t>(4, best.size() / 4)));
-    best = rung("3 best", best, {15, 15, 9}, 0.7, 0.85);
+    best = rung("3 best", best, kSecond, 0.7, 0.85);
     best.resize(std::min<size_t>(best.size(), 2));
     best = rung("4 final", best, kFinal, 0.85, 0.93);
     found_.complete = !late();

@@ -90,7 +90,13 @@ class Tuning {
     TuneProgress progress(units.size(), end);
     SearchOptions search_options{measure_, o_.seed, end, json::array()};
     for (size_t i = 0; i < units.size() && !stop_asked(); i++) {
-      if (o_.budget > 0) search_options.deadline = Clock::now() + (end - Clock::now()) / (units.size() - i);
+      if (Clock::now() > end) {
+        std::printf("the budget is spent after %zu of %zu kernels; --resume goes on\n", i, units.size());
+        break;
+      }
+      // Its share; with less than kLeast nothing comes of it, so that the last ones are left out rather than all cut short.
+      constexpr double kLeast = 20;
+      if (o_.budget > 0) search_options.deadline = std::min(end, Clock::now() + std::max(seconds(kLeast), (end - Clock::now()) / (int64_t)(units.size() - i)));
       progress.begin(i, units[i].name());
       bandwidth(units[i]);
       const Found f = search(units[i], search_options, workshop_, log, [&](double done, double best, const std::string &what) { progress.update(done, best, what); });
@@ -98,14 +104,15 @@ class Tuning {
       found_.push_back(f);
       if (f.ratio < 1)
         for (const json &e : entries_for(f.unit, f.winner)) search_options.earlier.push_back(e);
-      if (units[i].classes) compare_with_general(units[i], search_options.earlier);
+      if (units[i].classes) compare_with_general(units[i], search_options.earlier, f.winner, &log);
       say(found_.back());
       log.write({{"event", "found"}, {"unit", unit_text(f.unit)}, {"ratio", f.ratio}, {"params", to_json(f.winner)}, {"complete", f.complete}});
       // Kept as it is known: a run that is cut off here has lost one unit.
       write_result(o_.out, found_, machine_, command_of(o_), o_.seed, o_.threads);
       if (i + 1 == units.size() || !units[i].same_kernels(units[i + 1])) workshop_.clear();
     }
-    if (stop_asked()) std::printf("stopped: %zu of %zu units are in the file; --resume goes on\n", found_.size(), units.size());
+    const auto known = std::count_if(found_.begin(), found_.end(), [](const Found &f) { return !f.base_seconds.empty(); });
+    if (stop_asked()) std::printf("stopped: %d of %zu kernels are decided, the log has the rest; --resume goes on\n", (int)known, units.size());
     std::printf("%s: add it to SCHEDULES of lossgen_add_library, or to `lossgen emit --schedules`\n", o_.out.c_str());
     if (!o_.report.empty() || !o_.pictures.empty()) {
       write_report(o_.report, o_.pictures, {found_, machine_, rates_, general_, command_of(o_), o_.seed});
@@ -167,8 +174,13 @@ class Tuning {
   static int64_t kDtypeBits(lossgen_dtype_id dtype) { return dtype == LOSSGEN_DTYPE_f64 ? 64 : dtype == LOSSGEN_DTYPE_f32 ? 32 : 16; }
 
   // What the constant brings: its winner beside the general kernel with what has been found for that.
-  void compare_with_general(const Unit &unit, const json &earlier) {
+  void compare_with_general(const Unit &unit, const json &earlier, const Params &winner, Log *log) {
     if (stop_asked()) return;
+    const std::string name = "6 beside the general kernel";
+    if (const Measurement *known = log->known(unit, winner, name)) {
+      general_[unit_text(unit)] = {known->ratio, uncertainty(known->rounds)};
+      return;
+    }
     Unit general = unit;
     general.classes = 0;
     Workshop::Candidate standard{default_point(unit), schedule_with(earlier), "", ""}, constant = standard;
@@ -176,7 +188,9 @@ class Tuning {
     workshop_.make(general, {&standard});
     std::vector<Measurement> results;
     measure(unit, standard, {&constant}, measure_, kFinal, &results);
-    if (results[0].failure.empty()) general_[unit_text(unit)] = {results[0].ratio, uncertainty(results[0].rounds)};
+    if (!results[0].failure.empty()) return;
+    log->add(unit, winner, name, results[0]);
+    general_[unit_text(unit)] = {results[0].ratio, uncertainty(results[0].rounds)};
   }
 
   void say(const Found &f) const {
