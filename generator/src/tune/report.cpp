@@ -128,12 +128,12 @@ class Page {
     return chart;
   }
 
-  // The vertical axis of ratios: from the best to what is at most twice the default.
+  // The vertical axis of ratios: what is far above the default lies on its upper edge.
   static std::pair<double, double> range(const Found &f) {
     double low = 1, high = 1;
     for (const Step &s : f.history)
       if (s.measurement.failure.empty()) low = std::min(low, s.measurement.ratio), high = std::max(high, s.measurement.ratio);
-    return {std::floor(low * 20 - 0.2) / 20, std::min(2.0, std::ceil(high * 20 + 0.2) / 20)};
+    return {std::floor(low * 20 - 0.2) / 20, std::min(1.6, std::ceil(high * 20 + 0.2) / 20)};
   }
   static double step(const std::pair<double, double> &range) {
     const double width = range.second - range.first;
@@ -142,7 +142,7 @@ class Page {
 
   Chart history(const Found &f) const {
     const auto axis = range(f);
-    Chart chart(660, 240, "the search: time over the default's, one dot a measurement", axis.first, axis.second, step(axis), "%.2f");
+    Chart chart(660, 240, "the search: time over the default's; a dot is a candidate, the line the best of each step", axis.first, axis.second, step(axis), "%.2f");
     chart.legend(kRungs);
     chart.level(1, kDefault, "default");
     std::vector<std::pair<double, double>> best;
@@ -179,7 +179,7 @@ class Page {
 
   Chart effect(const Found &f, const Axis &axis) const {
     const auto values = range(f);
-    Chart chart(260, 200, axis.field->name, values.first, values.second, step(values), "%.2f");
+    Chart chart(260, 200, std::string(axis.field->name) + ": time over the default's", values.first, values.second, step(values), "%.2f");
     chart.level(1, kDefault, "");
     const auto at = [&](int value) {
       const size_t i = std::find(axis.values.begin(), axis.values.end(), value) - axis.values.begin();

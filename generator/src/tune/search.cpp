@@ -46,7 +46,7 @@ class Search {
     // Around the default, where somebody has thought already, then anywhere; the rest of the allowance is for what lies
     // around the best of these.
     std::vector<Params> sample = neighbours(unit_, found_.standard);
-    sample.resize(std::min(sample.size(), allowed / 3));
+    sample.resize(std::min(sample.size(), allowed / 2));
     for (const Params &p : space)
       if (sample.size() < allowed * 6 / 10 + 1 && !is(p, found_.standard) && !contains(sample, p)) sample.push_back(p);
 

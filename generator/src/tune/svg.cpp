@@ -27,7 +27,7 @@ Chart::Chart(double width, double height, const std::string &title, double low, 
   text(6, 15, "start", title, " font-weight=\"600\"");
   for (double y = std::ceil(low / step - 1e-9) * step; y <= high + step * 1e-6; y += step) {
     body_ += "<line x1=\"" + n(left_) + "\" x2=\"" + n(width_ - 12) + "\" y1=\"" + n(py(y)) + "\" y2=\"" + n(py(y)) + "\" stroke=\"#e4e4e4\"/>\n";
-    text(left_ - 5, py(y) + 4, "end", format(form, y), " fill=\"#666\"");
+    text(left_ - 5, py(y) + 4, "end", format(form, std::fabs(y) < step / 2 ? 0 : y), " fill=\"#666\"");
   }
 }
 
