@@ -42,8 +42,10 @@ std::vector<std::string> names(const char *const (&list)[Count]) {
 
 // The fields by which an entry selects kernels, with the values that each may have.
 const std::vector<std::pair<const char *, std::vector<std::string>>> &selectors() {
-  static const std::vector<std::pair<const char *, std::vector<std::string>>> list = {
-      {"op", names(kStageNames)}, {"dtype", names(kDtypeNames)}, {"layout", names(kLayoutNames)}, {"target", names(kTargetNames)}};
+  static const std::vector<std::pair<const char *, std::vector<std::string>>> list = {{"op", names(kStageNames)},
+                                                                                      {"dtype", names(kDtypeNames)},
+                                                                                      {"layout", names(kLayoutNames)},
+                                                                                      {"target", names(kTargetNames)}};
   return list;
 }
 
@@ -57,9 +59,12 @@ void check_entry(const std::string &where, const json &entry) {
   }
   if (entry.contains("classes")) {
     const json &range = entry.at("classes");
-    const bool pair = range.is_array() && range.size() == 2 && range[0].is_number_integer() && range[1].is_number_integer();
-    if (!pair || range[0].get<int64_t>() < 0 || range[1].get<int64_t>() > kMaxClasses || range[0].get<int64_t>() > range[1].get<int64_t>())
-      refuse(where + ".classes", range.dump() + " is not [low, high] with 0 <= low <= high <= " + std::to_string(kMaxClasses));
+    const bool pair =
+        range.is_array() && range.size() == 2 && range[0].is_number_integer() && range[1].is_number_integer();
+    if (!pair || range[0].get<int64_t>() < 0 || range[1].get<int64_t>() > kMaxClasses ||
+        range[0].get<int64_t>() > range[1].get<int64_t>())
+      refuse(where + ".classes",
+             range.dump() + " is not [low, high] with 0 <= low <= high <= " + std::to_string(kMaxClasses));
   }
   if (!entry.contains("params") || !entry.at("params").is_object())
     refuse(where, "has no object \"params\" with the numbers to set");
@@ -72,9 +77,11 @@ void check_entry(const std::string &where, const json &entry) {
 }
 
 bool matches(const json &entry, const KernelKey &k) {
-  const std::string values[] = {kStageNames[k.stage], kDtypeNames[k.dtype], kLayoutNames[k.layout], kTargetNames[k.target]};
+  const std::string values[] = {kStageNames[k.stage], kDtypeNames[k.dtype], kLayoutNames[k.layout],
+                                kTargetNames[k.target]};
   for (size_t i = 0; i < selectors().size(); i++)
-    if (entry.contains(selectors()[i].first) && entry.at(selectors()[i].first).get<std::string>() != values[i]) return false;
+    if (entry.contains(selectors()[i].first) && entry.at(selectors()[i].first).get<std::string>() != values[i])
+      return false;
   if (!entry.contains("classes")) return true;
   return k.classes >= entry.at("classes")[0].get<int64_t>() && k.classes <= entry.at("classes")[1].get<int64_t>();
 }
@@ -106,11 +113,13 @@ json read_schedule_file(const std::string &path) {
     const json &with = file.at("tuned_with");
     check_keys(path + ": tuned_with", with, {"pipeline", "halide", "cpu", "command", "machine", "seed"});
     for (const std::string &key : keys)
-      if (!with.contains(key) || !with.at(key).is_string()) refuse(path + ": tuned_with", "has no text \"" + key + "\"");
+      if (!with.contains(key) || !with.at(key).is_string())
+        refuse(path + ": tuned_with", "has no text \"" + key + "\"");
   }
   if (!file.contains("schedules") || !file.at("schedules").is_array()) refuse(path, "has no list \"schedules\"");
   size_t index = 0;
-  for (const json &entry : file.at("schedules")) check_entry(path + ": schedules[" + std::to_string(index++) + "]", entry);
+  for (const json &entry : file.at("schedules"))
+    check_entry(path + ": schedules[" + std::to_string(index++) + "]", entry);
   return file;
 }
 
@@ -123,7 +132,8 @@ std::string why_stale(const std::string &path, const json &file) {
   else if (halide != halide_version()) text = "Halide " + halide + ", this generator has " + halide_version();
   else return "";
   return path + ": stale, tuned for " + text + ". Tune again: " + with.at("command").get<std::string>() +
-         "\n(or SCHEDULES_STALE warn | ignore, --stale warn | ignore: the numbers are legal still, only perhaps not the best)";
+         "\n(or SCHEDULES_STALE warn | ignore, --stale warn | ignore: the numbers are legal still, only perhaps not "
+         "the best)";
 }
 
 void merge_schedule_files(const std::vector<std::string> &paths, Stale stale, const std::vector<Kernel *> &kernels) {
@@ -152,33 +162,42 @@ void merge_schedule_files(const std::vector<std::string> &paths, Stale stale, co
 nlohmann::ordered_json schedule_schema() {
   using ordered = nlohmann::ordered_json;
   ordered params = ordered::object(), entry = ordered::object();
-  for (const ParamField &f : param_fields()) params[f.name] = {{"type", "integer"}, {"minimum", f.low}, {"maximum", f.high}};
+  for (const ParamField &f : param_fields())
+    params[f.name] = {{"type", "integer"}, {"minimum", f.low}, {"maximum", f.high}};
   for (const auto &[key, valid] : selectors()) entry[key] = {{"enum", valid}};
-  entry["classes"] = {{"description", "class counts that kernels are built for, low and high; 0 = the kernel for any count"},
-                      {"type", "array"},
-                      {"items", {{"type", "integer"}, {"minimum", 0}, {"maximum", kMaxClasses}}},
-                      {"minItems", 2},
-                      {"maxItems", 2}};
+  entry["classes"] = {
+      {"description", "class counts that kernels are built for, low and high; 0 = the kernel for any count"},
+      {"type", "array"},
+      {"items", {{"type", "integer"}, {"minimum", 0}, {"maximum", kMaxClasses}}},
+      {"minItems", 2},
+      {"maxItems", 2}};
   entry["params"] = {{"type", "object"}, {"properties", params}, {"additionalProperties", false}};
   entry["measured"] = {{"description", "what the tuner saw"}, {"type", "object"}};
   const ordered text = {{"type", "string"}};
-  return {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-          {"title", "lossgen schedule file"},
-          {"type", "object"},
+  return {
+      {"$schema", "https://json-schema.org/draft/2020-12/schema"},
+      {"title", "lossgen schedule file"},
+      {"type", "object"},
+      {"properties",
+       {{"$schema", text},
+        {"schema_version", {{"const", kScheduleSchemaVersion}}},
+        {"tuned_with",
+         {{"type", "object"},
           {"properties",
-           {{"$schema", text},
-            {"schema_version", {{"const", kScheduleSchemaVersion}}},
-            {"tuned_with",
-             {{"type", "object"},
-              {"properties",
-               {{"pipeline", text}, {"halide", text}, {"cpu", text}, {"command", text}, {"machine", {{"type", "object"}}}, {"seed", {{"type", "integer"}}}}},
-              {"required", {"pipeline", "halide", "cpu", "command"}},
-              {"additionalProperties", false}}},
-            {"schedules",
-             {{"type", "array"},
-              {"items", {{"type", "object"}, {"properties", entry}, {"required", {"params"}}, {"additionalProperties", false}}}}}}},
-          {"required", {"schedules"}},
-          {"additionalProperties", false}};
+           {{"pipeline", text},
+            {"halide", text},
+            {"cpu", text},
+            {"command", text},
+            {"machine", {{"type", "object"}}},
+            {"seed", {{"type", "integer"}}}}},
+          {"required", {"pipeline", "halide", "cpu", "command"}},
+          {"additionalProperties", false}}},
+        {"schedules",
+         {{"type", "array"},
+          {"items",
+           {{"type", "object"}, {"properties", entry}, {"required", {"params"}}, {"additionalProperties", false}}}}}}},
+      {"required", {"schedules"}},
+      {"additionalProperties", false}};
 }
 
 }  // namespace lossgen

@@ -50,7 +50,8 @@ std::string caches() {
     const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
     const std::string level = first_line(folder + "level");
     if (level.empty()) break;
-    if (first_line(folder + "type") != "Instruction") text += (text.empty() ? "L" : ", L") + level + " " + first_line(folder + "size");
+    if (first_line(folder + "type") != "Instruction")
+      text += (text.empty() ? "L" : ", L") + level + " " + first_line(folder + "size");
   }
   return text;
 }

@@ -9,7 +9,7 @@
 namespace tune {
 
 double now();
-double thread_time();  // that this thread has run
+double thread_time();                         // that this thread has run
 std::string quoted(const std::string &text);  // as a JSON string
 std::string machine_json();
 // GB/s of one thread that reads `bytes` again and again, and that reads them and writes them back.

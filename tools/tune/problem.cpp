@@ -107,10 +107,14 @@ Problem::Problem(const Shape &shape, int threads, bool check) : s_(shape) {
 
   const bool nll = starts(s_.call, "nll");
   if (x_.memory) fill(&x_, 1, nll ? 1 : 4, nll ? -4 : 0);
-  if (second_.memory) fill(&second_, 2, softmax ? 1 : 0.4 / static_cast<double>(s_.classes), softmax ? -5 : 1 / static_cast<double>(s_.classes));
+  if (second_.memory)
+    fill(&second_, 2, softmax ? 1 : 0.4 / static_cast<double>(s_.classes),
+         softmax ? -5 : 1 / static_cast<double>(s_.classes));
   target_.resize(static_cast<size_t>(rows));
   for (int64_t r = 0; r < rows; r++)
-    target_[r] = r % 7 == 3 ? -100 : static_cast<int64_t>(uniform(static_cast<uint64_t>(r), 6) * static_cast<double>(s_.classes));
+    target_[r] = r % 7 == 3
+                     ? -100
+                     : static_cast<int64_t>(uniform(static_cast<uint64_t>(r), 6) * static_cast<double>(s_.classes));
   row_shape_[0] = s_.rows, row_shape_[1] = s_.inner;
   const int32_t rank = s_.inner == 1 ? 1 : 2;
   y_ = lossgen_tensor(target_.data(), lossgen_dtype(kDLInt, 64), rank, row_shape_);
@@ -149,7 +153,8 @@ lossgen_status Problem::run() {
   }
   if (call == "cross_entropy_forward_backward" || call == "cross_entropy_general")
     return lossgen_cross_entropy_forward_backward(x, &y_, &options_, &loss_, grad_, nullptr);
-  if (call == "cross_entropy_probs_forward") return lossgen_cross_entropy_probs_forward(x, second, &options_, &loss_, nullptr);
+  if (call == "cross_entropy_probs_forward")
+    return lossgen_cross_entropy_probs_forward(x, second, &options_, &loss_, nullptr);
   if (call == "cross_entropy_probs_forward_backward")
     return lossgen_cross_entropy_probs_forward_backward(x, second, &options_, &loss_, grad_, nullptr);
   throw std::invalid_argument("call " + call);
@@ -160,13 +165,18 @@ lossgen_status Problem::run() {
 template <class Real>
 double Problem::worst_error_in() const {
   const std::string &call = s_.call;
-  const bool softmax = starts(call, "log_softmax"), nll = starts(call, "nll"), probs = starts(call, "cross_entropy_probs");
+  const bool softmax = starts(call, "log_softmax"), nll = starts(call, "nll"),
+             probs = starts(call, "cross_entropy_probs");
   const bool has_loss = !softmax && !ends(call, "loss_backward") && call != "cross_entropy_backward";
   const bool has_grad = softmax || ends(call, "backward") || call == "cross_entropy_general";
   const double e = call == "cross_entropy_general" ? kSmoothing : 0;
   const int64_t classes = s_.classes;
-  const double eps = wide_ ? DBL_EPSILON : FLT_EPSILON, grow = 2 * (1 + static_cast<double>(classes) / LOSSGEN_LONG_ROW);
-  const double stored = type_.bits != 16 ? eps : type_.code == kDLBfloat ? 0x1p-7 : 0x1p-10, least = type_.bits == 16 ? 0x1p-24 : 0;
+  const double eps = wide_ ? DBL_EPSILON : FLT_EPSILON,
+               grow = 2 * (1 + static_cast<double>(classes) / LOSSGEN_LONG_ROW);
+  const double stored = type_.bits != 16          ? eps
+                        : type_.code == kDLBfloat ? 0x1p-7
+                                                  : 0x1p-10,
+               least = type_.bits == 16 ? 0x1p-24 : 0;
   const double option = e > 0 ? LOSSGEN_F64_OPTION_ULP : 0;
   double worst = 0;
   const auto compare = [&](double is, Real want, double allowed) {
@@ -183,7 +193,8 @@ double Problem::worst_error_in() const {
     const int64_t y = target_[r];
     const bool kept = y >= 0 || probs;
     if (nll) {
-      if (has_loss) compare(wide_ ? loss64_[r] : loss32_[r], kept ? -static_cast<Real>(x[y]) : 0, LOSSGEN_F64_NLL_ULP * 8);
+      if (has_loss)
+        compare(wide_ ? loss64_[r] : loss32_[r], kept ? -static_cast<Real>(x[y]) : 0, LOSSGEN_F64_NLL_ULP * 8);
       for (int64_t c = 0; has_grad && c < classes; c++) compare_stored(get(out_, r, c), kept && c == y ? -1 : 0, 1);
       continue;
     }
@@ -205,9 +216,14 @@ double Problem::worst_error_in() const {
     for (int64_t c = 0; has_grad && c < classes; c++) {
       const double is = get(out_.memory ? out_ : x_, r, c);
       const Real share = probs ? static_cast<Real>(second[c]) : (c == y ? 1 - Real(e) : 0) + Real(e) / classes;
-      if (call == "log_softmax_forward") compare_stored(is, x[c] - lse, LOSSGEN_F64_LOG_SOFTMAX_ULP * (1 + fabs(static_cast<double>(x[c] - lse))));
-      else if (softmax) compare_stored(is, x[c] - std::exp(static_cast<Real>(second[c])) * total, LOSSGEN_F64_LOG_SOFTMAX_BACKWARD_ULP * (fabs(x[c]) + static_cast<double>(std::exp(static_cast<Real>(second[c])) * grads)));
-      else compare_stored(is, kept ? p[c] * mass - share : 0, (LOSSGEN_F64_GRAD_ULP + option) * static_cast<double>(mass));
+      if (call == "log_softmax_forward")
+        compare_stored(is, x[c] - lse, LOSSGEN_F64_LOG_SOFTMAX_ULP * (1 + fabs(static_cast<double>(x[c] - lse))));
+      else if (softmax)
+        compare_stored(is, x[c] - std::exp(static_cast<Real>(second[c])) * total,
+                       LOSSGEN_F64_LOG_SOFTMAX_BACKWARD_ULP *
+                           (fabs(x[c]) + static_cast<double>(std::exp(static_cast<Real>(second[c])) * grads)));
+      else
+        compare_stored(is, kept ? p[c] * mass - share : 0, (LOSSGEN_F64_GRAD_ULP + option) * static_cast<double>(mass));
     }
   }
   return worst;

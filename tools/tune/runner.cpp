@@ -1,10 +1,10 @@
-// The measuring child of `lossgen tune`: linked with one candidate's kernels and the runtime, started by the tuner on this
-// machine or, through any command, on another. Commands come on standard input, one a line; each is answered by one line
-// of JSON:
+// The measuring child of `lossgen tune`: linked with one candidate's kernels and the runtime, started by the tuner on
+// this machine or, through any command, on another. Commands come on standard input, one a line; each is answered by
+// one line of JSON:
 //   machine                                                    what this machine is and what disturbs it
 //   bandwidth BYTES                                            how fast its memory is
-//   check CALL DTYPE LAYOUT TARGET N C INNER                   right results? {"worst": 0.2}, in units of what is allowed
-//   time CALL DTYPE LAYOUT TARGET N C INNER THREADS SAMPLES    {"seconds": [...]} of one call
+//   check CALL DTYPE LAYOUT TARGET N C INNER                   right results? {"worst": 0.2}, in units of what is
+//   allowed time CALL DTYPE LAYOUT TARGET N C INNER THREADS SAMPLES    {"seconds": [...]} of one call
 // Memory is held while a command runs, not between: many of these may wait beside each other.
 #include <math.h>
 #include <stdio.h>
@@ -42,7 +42,8 @@ void time_calls(const Shape &shape, int threads, int samples) {
   constexpr double kSample = 1e-3;  // shorter calls are timed several at a time
   Problem problem(shape, threads, false);
   if (!ran(problem)) return;
-  // One thread is timed by the time that it ran: others on the machine take turns with it, which is not the kernel's fault.
+  // One thread is timed by the time that it ran: others on the machine take turns with it, which is not the kernel's
+  // fault.
   const auto clock = threads == 1 ? thread_time : now;
   double start = clock();
   problem.run();
@@ -76,7 +77,8 @@ int main() {
       } else if (command == "bandwidth" && words >> bytes) {
         answer(bandwidth_json(bytes));
       } else if ((command == "check" || command == "time") && words >> shape.call >> shape.dtype >> shape.layout >>
-                 shape.target >> shape.rows >> shape.classes >> shape.inner) {
+                                                                  shape.target >> shape.rows >> shape.classes >>
+                                                                  shape.inner) {
         if (command == "check") check(shape);
         else if (words >> threads >> samples) time_calls(shape, threads, samples);
         else failed("time without THREADS SAMPLES");

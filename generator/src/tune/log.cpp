@@ -41,12 +41,18 @@ Log::Log(const std::string &path, const nlohmann::json &start, bool resume) : cp
 Log::~Log() { std::fclose(file_); }
 
 void Log::write(const nlohmann::json &line) {
-  if (std::fprintf(file_, "%s\n", line.dump().c_str()) < 0 || std::fflush(file_) != 0) throw std::runtime_error("cannot write the log");
+  if (std::fprintf(file_, "%s\n", line.dump().c_str()) < 0 || std::fflush(file_) != 0)
+    throw std::runtime_error("cannot write the log");
 }
 
 void Log::add(const Unit &unit, const Params &point, const std::string &rung, const Measurement &m) {
-  nlohmann::json line = {{"event", "measured"}, {"unit", unit_text(unit)}, {"cpu", cpu_}, {"target", kTargetNames[unit.target]},
-                         {"rung", rung}, {"schedule", schedule_id(point)}, {"params", to_json(point)}};
+  nlohmann::json line = {{"event", "measured"},
+                         {"unit", unit_text(unit)},
+                         {"cpu", cpu_},
+                         {"target", kTargetNames[unit.target]},
+                         {"rung", rung},
+                         {"schedule", schedule_id(point)},
+                         {"params", to_json(point)}};
   if (!m.failure.empty()) {
     line["failure"] = m.failure;
   } else {

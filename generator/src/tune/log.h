@@ -10,8 +10,8 @@ namespace lossgen {
 
 // What is known of a candidate at a stage of the search.
 struct Measurement {
-  double ratio = 0;             // time over the default's, measured beside it: median of the rounds, geometric mean over shapes
-  std::vector<double> rounds;   // the ratio of each round
+  double ratio = 0;  // time over the default's, measured beside it: median of the rounds, geometric mean over shapes
+  std::vector<double> rounds;                 // the ratio of each round
   std::vector<double> seconds, base_seconds;  // of a call, medians by shape; the default's
   std::string failure;
 };
@@ -28,7 +28,9 @@ class Log {
   void write(const nlohmann::json &line);
 
  private:
-  static std::string key(const std::string &unit, const std::string &params, const std::string &rung) { return unit + "\n" + params + "\n" + rung; }
+  static std::string key(const std::string &unit, const std::string &params, const std::string &rung) {
+    return unit + "\n" + params + "\n" + rung;
+  }
   std::FILE *file_;
   nlohmann::json cpu_;
   std::map<std::string, Measurement> known_;

@@ -14,8 +14,8 @@ namespace {
 
 // "cross_entropy_forward f32 rows x86-64-v4 4096 1000 1"
 std::string problem(const Unit &unit, int64_t rows, int64_t classes, int64_t inner) {
-  return unit.call + " " + kDtypeNames[unit.dtype] + " " + kLayoutNames[unit.layout] + " " + kTargetNames[unit.target] + " " +
-         std::to_string(rows) + " " + std::to_string(classes) + " " + std::to_string(inner);
+  return unit.call + " " + kDtypeNames[unit.dtype] + " " + kLayoutNames[unit.layout] + " " + kTargetNames[unit.target] +
+         " " + std::to_string(rows) + " " + std::to_string(classes) + " " + std::to_string(inner);
 }
 
 // The same class count on fewer rows: whole vectors and blocks, and a rest.
@@ -39,7 +39,9 @@ struct Lane {
       runner = std::make_unique<Runner>(candidate.program, options.runner, options.seconds);
       for (const Shape &s : unit.shapes) {
         const double worst = runner->ask("check " + check_problem(unit, s)).at("worst");
-        if (!(worst <= 1)) throw std::runtime_error("wrong results for " + s.text + ": " + std::to_string(worst) + " times the error allowed");
+        if (!(worst <= 1))
+          throw std::runtime_error("wrong results for " + s.text + ": " + std::to_string(worst) +
+                                   " times the error allowed");
       }
     } catch (const std::exception &e) {
       fail(e.what());
@@ -67,7 +69,8 @@ struct Lane {
 // Time over the default's in the last round, over all shapes.
 double last_ratio(const Lane &lane, const Lane &standard) {
   double log_sum = 0;
-  for (size_t i = 0; i < lane.seconds.size(); i++) log_sum += std::log(lane.seconds[i].back() / standard.seconds[i].back());
+  for (size_t i = 0; i < lane.seconds.size(); i++)
+    log_sum += std::log(lane.seconds[i].back() / standard.seconds[i].back());
   return std::exp(log_sum / (double)lane.seconds.size());
 }
 
@@ -93,8 +96,9 @@ double uncertainty(const std::vector<double> &values) {
   return 2 * 1.4826 * 1.2533 * median(distances) / std::sqrt((double)values.size());
 }
 
-void measure(const Unit &unit, const Workshop::Candidate &standard, const std::vector<const Workshop::Candidate *> &candidates,
-             const MeasureOptions &options, const Pace &pace, std::vector<Measurement> *results) {
+void measure(const Unit &unit, const Workshop::Candidate &standard,
+             const std::vector<const Workshop::Candidate *> &candidates, const MeasureOptions &options,
+             const Pace &pace, std::vector<Measurement> *results) {
   Lane base;
   base.start(unit, standard, options);
   if (!base.failure.empty()) throw std::runtime_error(unit.name() + " with the built-in schedule: " + base.failure);
@@ -103,7 +107,8 @@ void measure(const Unit &unit, const Workshop::Candidate &standard, const std::v
   results->assign(candidates.size(), {});
   const auto start = std::chrono::steady_clock::now();
   for (int round = 0; round < pace.most && !stop_asked(); round++) {
-    if (round >= 3 && std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > pace.seconds) break;
+    if (round >= 3 && std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > pace.seconds)
+      break;
     bool all_clear = round >= pace.least;
     for (size_t i = 0; i < lanes.size(); i++)
       if (lanes[i].runner) all_clear = all_clear && clear((*results)[i].rounds);

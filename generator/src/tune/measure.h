@@ -20,9 +20,11 @@ struct Pace {
 constexpr Pace kFirst = {5, 5, 9, 20}, kSecond = {15, 15, 9, 30}, kFinal = {15, 61, 9, 30};
 
 // Runs and checks the candidates on every shape, then times them round by round, the default first in each round: a
-// change of the machine's mood meets all of them. Fills in the measurements; the reason where one crashed, hung or was wrong.
-void measure(const Unit &unit, const Workshop::Candidate &standard, const std::vector<const Workshop::Candidate *> &candidates,
-             const MeasureOptions &options, const Pace &pace, std::vector<Measurement> *results);
+// change of the machine's mood meets all of them. Fills in the measurements; the reason where one crashed, hung or was
+// wrong.
+void measure(const Unit &unit, const Workshop::Candidate &standard,
+             const std::vector<const Workshop::Candidate *> &candidates, const MeasureOptions &options,
+             const Pace &pace, std::vector<Measurement> *results);
 
 double median(std::vector<double> values);
 // Half the width of an interval around the median that holds the true one about 19 times in 20.

@@ -120,7 +120,7 @@ void run_program(const std::vector<std::string> &words) {
   const pid_t pid = fork();
   if (pid == 0) become(words);
   int status = 0;
-  if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) 
+  if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
     throw std::runtime_error(words[0] + (pid < 0 ? " did not start" : " " + how_it_ended(status)));
 }
 
@@ -144,7 +144,8 @@ Runner::Runner(const std::string &program, const std::string &command, double se
   if (words.empty()) words = {program};
   // The runner says something before it is asked, so head may read as far ahead as it likes.
   if (sent)
-    words.push_back("f=$(mktemp) && head -c " + std::to_string(bytes.size()) + " >$f && chmod +x $f && { $f; rm -f $f; }");
+    words.push_back("f=$(mktemp) && head -c " + std::to_string(bytes.size()) +
+                    " >$f && chmod +x $f && { $f; rm -f $f; }");
 
   int down[2], up[2];
   if (pipe2(down, O_CLOEXEC) != 0 || pipe2(up, O_CLOEXEC) != 0) throw std::runtime_error("no pipe for a runner");
@@ -204,7 +205,8 @@ std::string Runner::read_line() {
     }
     const int left = (int)((until - now()) * 1000);
     pollfd wait = {out_, POLLIN, 0};
-    if (left <= 0 || poll(&wait, 1, left) == 0) throw std::runtime_error("no answer in " + std::to_string((int)seconds_) + " s");
+    if (left <= 0 || poll(&wait, 1, left) == 0)
+      throw std::runtime_error("no answer in " + std::to_string((int)seconds_) + " s");
     char buffer[4096];
     const ssize_t n = read(out_, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;

@@ -1,7 +1,7 @@
 // Children: tasks beside each other, and one that answers questions.
 #pragma once
-#include <nlohmann/json.hpp>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -11,8 +11,8 @@ namespace lossgen {
 bool stop_asked();
 void stop_on_ctrl_c();
 
-// Runs the tasks in children, `jobs` at a time, each with its output in a file and at most so many seconds. Returns what
-// went wrong with each, "" where nothing did. A task throws or returns.
+// Runs the tasks in children, `jobs` at a time, each with its output in a file and at most so many seconds. Returns
+// what went wrong with each, "" where nothing did. A task throws or returns.
 struct Task {
   std::function<void()> run;
   std::string output;

@@ -15,7 +15,7 @@ inline bool gains(const OverGeneral &g) { return g.ratio < 0.99 && g.ratio + g.d
 struct ReportData {
   const std::vector<Found> &found;
   const nlohmann::json &machine;
-  const std::map<int64_t, nlohmann::json> &rates;  // by bytes: read, update in GB/s
+  const std::map<int64_t, nlohmann::json> &rates;     // by bytes: read, update in GB/s
   const std::map<std::string, OverGeneral> &general;  // by unit_text
   std::string command;
   uint64_t seed;

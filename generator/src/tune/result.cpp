@@ -37,24 +37,33 @@ std::vector<double> in_ms(const std::vector<double> &seconds) {
 json measured(const Found &f, int threads) {
   std::vector<std::string> shapes;
   for (const Shape &s : f.unit.shapes) shapes.push_back(s.text);
-  return {{"call", f.unit.call}, {"shapes", shapes}, {"threads", threads}, {"default_ms", in_ms(f.base_seconds)},
-          {"tuned_ms", in_ms(f.seconds)}, {"ratio", rounded(f.ratio)}, {"doubt", rounded(f.doubt)}, {"tried", f.tried}, {"space", f.space}};
+  return {{"call", f.unit.call},
+          {"shapes", shapes},
+          {"threads", threads},
+          {"default_ms", in_ms(f.base_seconds)},
+          {"tuned_ms", in_ms(f.seconds)},
+          {"ratio", rounded(f.ratio)},
+          {"doubt", rounded(f.doubt)},
+          {"tried", f.tried},
+          {"space", f.space}};
 }
 
 }  // namespace
 
-void write_result(const std::string &path, const std::vector<Found> &found, const json &machine, const std::string &command,
-                  uint64_t seed, int threads) {
+void write_result(const std::string &path, const std::vector<Found> &found, const json &machine,
+                  const std::string &command, uint64_t seed, int threads) {
   json entries = json::array();
   std::string commands = command;
   if (std::filesystem::exists(path)) {
     const json old = read_schedule_file(path);
     if (old.contains("tuned_with") && old.at("tuned_with").at("cpu") != machine.at("cpu"))
-      throw std::runtime_error(path + " was tuned on " + old.at("tuned_with").at("cpu").get<std::string>() + ", this is " +
-                               machine.at("cpu").get<std::string>() + ": one file per machine, -o names another");
+      throw std::runtime_error(path + " was tuned on " + old.at("tuned_with").at("cpu").get<std::string>() +
+                               ", this is " + machine.at("cpu").get<std::string>() +
+                               ": one file per machine, -o names another");
     if (why_stale(path, old).empty()) {
       entries = old.at("schedules");
-      const std::string before = old.contains("tuned_with") ? old.at("tuned_with").at("command").get<std::string>() : "";
+      const std::string before =
+          old.contains("tuned_with") ? old.at("tuned_with").at("command").get<std::string>() : "";
       if (before.find(command) != std::string::npos) commands = before;
       else if (!before.empty()) commands = before + " && " + command;
     }
@@ -78,8 +87,12 @@ void write_result(const std::string &path, const std::vector<Found> &found, cons
   }
   nlohmann::ordered_json file = {{"schema_version", kScheduleSchemaVersion},
                                  {"tuned_with",
-                                  {{"pipeline", pipeline_hash()}, {"halide", halide_version()}, {"cpu", machine.at("cpu")},
-                                   {"command", commands}, {"seed", seed}, {"machine", machine}}}};
+                                  {{"pipeline", pipeline_hash()},
+                                   {"halide", halide_version()},
+                                   {"cpu", machine.at("cpu")},
+                                   {"command", commands},
+                                   {"seed", seed},
+                                   {"machine", machine}}}};
   file["schedules"] = nlohmann::ordered_json::array();
   // Entries one a line: a file to commit and to compare.
   std::string text = file.dump(2);

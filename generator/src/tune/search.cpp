@@ -55,7 +55,9 @@ class Search {
       std::vector<Params> near;
       for (size_t i = 0; i < std::min<size_t>(2, best.size()); i++)
         for (const Params &p : neighbours(unit_, best[i]))
-          if (!is(p, found_.standard) && !seen_.count(to_json(p).dump()) && !contains(near, p) && seen_.size() + near.size() < allowed) near.push_back(p);
+          if (!is(p, found_.standard) && !seen_.count(to_json(p).dump()) && !contains(near, p) &&
+              seen_.size() + near.size() < allowed)
+            near.push_back(p);
       if (step == 0) near.resize(std::min(near.size(), (allowed - std::min(allowed, seen_.size()) + 1) / 2));
       const std::vector<Params> closer = rung("2 neighbours", near, kFirst, 0.4 + 0.15 * step, 0.55 + 0.15 * step);
       best.insert(best.begin(), closer.begin(), closer.end());
@@ -84,7 +86,8 @@ class Search {
     return at == ratios_.end() ? 1e9 : at->second;
   }
   void sort(std::vector<Params> *points) const {
-    std::stable_sort(points->begin(), points->end(), [&](const Params &a, const Params &b) { return ratio_of(a) < ratio_of(b); });
+    std::stable_sort(points->begin(), points->end(),
+                     [&](const Params &a, const Params &b) { return ratio_of(a) < ratio_of(b); });
   }
 
   const Workshop::Candidate &candidate(const Params &p) const {
@@ -97,7 +100,8 @@ class Search {
   void make(const std::vector<Params> &points) {
     std::vector<Workshop::Candidate *> fresh;
     for (const Params &p : points) {
-      if (std::any_of(made_.begin(), made_.end(), [&](const Workshop::Candidate &c) { return is(c.point, p); })) continue;
+      if (std::any_of(made_.begin(), made_.end(), [&](const Workshop::Candidate &c) { return is(c.point, p); }))
+        continue;
       nlohmann::json entries = options_.earlier;
       if (!is(p, found_.standard))
         for (const nlohmann::json &e : entries_for(unit_, p)) entries.push_back(e);
@@ -108,11 +112,13 @@ class Search {
   }
 
   // Times the points, batch by batch; returns those that came through, best first.
-  std::vector<Params> rung(const std::string &name, const std::vector<Params> &points, const Pace &pace, double from, double to) {
+  std::vector<Params> rung(const std::string &name, const std::vector<Params> &points, const Pace &pace, double from,
+                           double to) {
     std::vector<Params> through;
     for (size_t first = 0; first < points.size() && !late(); first += kBatch) {
       std::vector<Params> batch(points.begin() + first, points.begin() + std::min(points.size(), first + kBatch));
-      progress_(from + (to - from) * first / points.size(), found_.ratio, name + " " + std::to_string(first) + "/" + std::to_string(points.size()));
+      progress_(from + (to - from) * first / points.size(), found_.ratio,
+                name + " " + std::to_string(first) + "/" + std::to_string(points.size()));
       std::vector<Params> unknown;
       for (const Params &p : batch)
         if (!log_.known(unit_, p, name)) unknown.push_back(p);
@@ -174,7 +180,9 @@ class Search {
 
 }  // namespace
 
-nlohmann::json schedule_with(const nlohmann::json &entries) { return {{"schema_version", kScheduleSchemaVersion}, {"schedules", entries}}; }
+nlohmann::json schedule_with(const nlohmann::json &entries) {
+  return {{"schema_version", kScheduleSchemaVersion}, {"schedules", entries}};
+}
 
 Found search(const Unit &unit, const SearchOptions &options, Workshop &workshop, Log &log, const Report &progress) {
   return Search(unit, options, workshop, log, progress).run();

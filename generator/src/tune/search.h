@@ -1,5 +1,5 @@
-// The search of one unit: successive halving over a sample of the space, with the neighbourhood of the best ones looked at
-// in between.
+// The search of one unit: successive halving over a sample of the space, with the neighbourhood of the best ones looked
+// at in between.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -16,13 +16,13 @@ struct Step {  // of the history: one candidate at one rung
 
 struct Found {
   Unit unit;
-  Params standard, winner;       // the same where nothing was clearly faster
-  double ratio = 1;              // winner's time over the default's, confirmed in fresh rounds
-  double doubt = 0;              // half the width of its interval
+  Params standard, winner;                    // the same where nothing was clearly faster
+  double ratio = 1;                           // winner's time over the default's, confirmed in fresh rounds
+  double doubt = 0;                           // half the width of its interval
   std::vector<double> seconds, base_seconds;  // by shape
-  size_t space = 0, tried = 0;   // legal combinations, and those that were compiled
+  size_t space = 0, tried = 0;                // legal combinations, and those that were compiled
   std::vector<Step> history;
-  bool complete = false;         // not cut off by Ctrl-C or the budget
+  bool complete = false;  // not cut off by Ctrl-C or the budget
 };
 
 using Clock = std::chrono::steady_clock;

@@ -24,20 +24,46 @@ struct Call {
 // cache when its gradient is made. So the latter decides, and comes later.
 const std::vector<Call> &calls() {
   static const std::vector<Call> list = {
-      {"log_softmax_forward", "log_softmax", {LOSSGEN_STAGE_log_softmax_forward}, LOSSGEN_STAGE_log_softmax_forward, true, 2},
-      {"log_softmax_backward", "log_softmax", {LOSSGEN_STAGE_log_softmax_backward}, LOSSGEN_STAGE_log_softmax_backward, true, 3},
+      {"log_softmax_forward",
+       "log_softmax",
+       {LOSSGEN_STAGE_log_softmax_forward},
+       LOSSGEN_STAGE_log_softmax_forward,
+       true,
+       2},
+      {"log_softmax_backward",
+       "log_softmax",
+       {LOSSGEN_STAGE_log_softmax_backward},
+       LOSSGEN_STAGE_log_softmax_backward,
+       true,
+       3},
       {"nll_loss_forward", "nll_loss", {LOSSGEN_STAGE_nll_loss_forward}, LOSSGEN_STAGE_nll_loss_forward, false, 0},
       {"nll_loss_backward", "nll_loss", {LOSSGEN_STAGE_nll_loss_backward}, LOSSGEN_STAGE_nll_loss_backward, false, 1},
-      {"cross_entropy_forward", "cross_entropy", {LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact}, -1, true, 1},
+      {"cross_entropy_forward",
+       "cross_entropy",
+       {LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact},
+       -1,
+       true,
+       1},
       {"cross_entropy_backward", "cross_entropy", {LOSSGEN_STAGE_cross_entropy_backward}, -1, false, 2},
-      {"cross_entropy_forward_backward", "cross_entropy",
-       {LOSSGEN_STAGE_cross_entropy_forward_terms, LOSSGEN_STAGE_cross_entropy_backward_terms}, LOSSGEN_STAGE_cross_entropy_forward, true, 2},
-      {"cross_entropy_general", "cross_entropy",
+      {"cross_entropy_forward_backward",
+       "cross_entropy",
+       {LOSSGEN_STAGE_cross_entropy_forward_terms, LOSSGEN_STAGE_cross_entropy_backward_terms},
+       LOSSGEN_STAGE_cross_entropy_forward,
+       true,
+       2},
+      {"cross_entropy_general",
+       "cross_entropy",
        {LOSSGEN_STAGE_cross_entropy_forward_general, LOSSGEN_STAGE_cross_entropy_backward_general},
-       LOSSGEN_STAGE_cross_entropy_forward_general, true, 2},
+       LOSSGEN_STAGE_cross_entropy_forward_general,
+       true,
+       2},
       {"cross_entropy_probs_forward", "cross_entropy_probs", {LOSSGEN_STAGE_cross_entropy_probs_forward}, -1, true, 2},
-      {"cross_entropy_probs_forward_backward", "cross_entropy_probs", {LOSSGEN_STAGE_cross_entropy_probs_backward},
-       LOSSGEN_STAGE_cross_entropy_probs_forward, false, 3},
+      {"cross_entropy_probs_forward_backward",
+       "cross_entropy_probs",
+       {LOSSGEN_STAGE_cross_entropy_probs_backward},
+       LOSSGEN_STAGE_cross_entropy_probs_forward,
+       false,
+       3},
   };
   return list;
 }
@@ -55,12 +81,16 @@ void settle_stages(Unit *unit) {
   if (unit->call != "cross_entropy_forward" && unit->call != "cross_entropy_forward_backward") return;
   const bool gradient = unit->call == "cross_entropy_forward_backward";
   if (unit->classes >= 1 && unit->classes <= LOSSGEN_MOST_UNROLLED && unit->layout != LOSSGEN_LAYOUT_strided) {
-    unit->stages = {gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled : LOSSGEN_STAGE_cross_entropy_forward_unrolled};
+    unit->stages = {gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
+                             : LOSSGEN_STAGE_cross_entropy_forward_unrolled};
     return;
   }
   if (!gradient) return;
-  const auto keeps_terms = [&](const Shape &s) { return s.classes * storage_type(unit->dtype).bytes() <= kMostTermsBytes; };
-  const bool terms = unit->layout != LOSSGEN_LAYOUT_strided && std::all_of(unit->shapes.begin(), unit->shapes.end(), keeps_terms);
+  const auto keeps_terms = [&](const Shape &s) {
+    return s.classes * storage_type(unit->dtype).bytes() <= kMostTermsBytes;
+  };
+  const bool terms =
+      unit->layout != LOSSGEN_LAYOUT_strided && std::all_of(unit->shapes.begin(), unit->shapes.end(), keeps_terms);
   if (!terms) unit->stages = {LOSSGEN_STAGE_cross_entropy_backward};
 }
 
@@ -93,14 +123,17 @@ void add_axes(Unit *unit, bool walks) {
 }  // namespace
 
 Shape parse_shape(const std::string &text) {
-  const std::invalid_argument error("shape '" + text + "' is not ROWSxCLASSES or NxCLASSESxD1x..., such as 4096x1000 or 8x21x256x256");
+  const std::invalid_argument error("shape '" + text +
+                                    "' is not ROWSxCLASSES or NxCLASSESxD1x..., such as 4096x1000 or 8x21x256x256");
   Shape shape{text, 0, 0, 1};
   size_t from = 0;
   int count = 0;
   while (from <= text.size()) {
     const size_t to = std::min(text.find('x', from), text.size());
     const std::string digits = text.substr(from, to - from);
-    if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos || std::stoll(digits) < 1) throw error;
+    if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos ||
+        std::stoll(digits) < 1)
+      throw error;
     const int64_t extent = std::stoll(digits);
     if (count == 0) shape.rows = extent;
     else if (count == 1) shape.classes = extent;
@@ -110,7 +143,8 @@ Shape parse_shape(const std::string &text) {
     from = to + 1;
   }
   if (count < 2 || shape.classes > kMaxClasses) throw error;
-  if ((double)shape.rows * shape.classes * shape.inner > (double)(int64_t{1} << 32)) throw std::invalid_argument("shape '" + text + "' has more than 2^32 logits");
+  if ((double)shape.rows * shape.classes * shape.inner > (double)(int64_t{1} << 32))
+    throw std::invalid_argument("shape '" + text + "' has more than 2^32 logits");
   return shape;
 }
 
@@ -126,10 +160,13 @@ std::vector<std::string> tunable_calls(const std::vector<std::string> &wanted) {
   for (const Call &c : calls()) known += std::string(known.empty() ? "" : ", ") + c.name;
   for (const std::string &w : wanted)
     if (std::none_of(calls().begin(), calls().end(), [&](const Call &c) { return w == c.name || w == c.op; }))
-      throw std::invalid_argument("unknown op '" + w + "' (valid: log_softmax, nll_loss, cross_entropy, cross_entropy_probs, or one call: " + known + ")");
+      throw std::invalid_argument(
+          "unknown op '" + w +
+          "' (valid: log_softmax, nll_loss, cross_entropy, cross_entropy_probs, or one call: " + known + ")");
   std::vector<std::string> chosen;
   for (const Call &c : calls())
-    if (wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const std::string &w) { return w == c.name || w == c.op; }))
+    if (wanted.empty() ||
+        std::any_of(wanted.begin(), wanted.end(), [&](const std::string &w) { return w == c.name || w == c.op; }))
       chosen.push_back(c.name);
   return chosen;
 }
@@ -149,13 +186,24 @@ std::vector<Unit> units_for(const Request &request, const std::vector<Shape> &sh
         for (int64_t classes : counts)
           for (const std::string &name : tunable_calls(request.ops)) {
             const Call &call = call_named(name);
-            Unit unit{name, call.op, (lossgen_dtype_id)index_of(kDtypeNames, dtype.c_str()),
-                      (lossgen_layout_id)index_of(kLayoutNames, layout.c_str()), (lossgen_target_id)index_of(kTargetNames, target.c_str()),
-                      classes, {}, call.stages, call.cut, {}};
-            if (is_device(unit.target)) throw std::invalid_argument("target " + target + ": only CPU targets can be tuned");
+            Unit unit{name,
+                      call.op,
+                      (lossgen_dtype_id)index_of(kDtypeNames, dtype.c_str()),
+                      (lossgen_layout_id)index_of(kLayoutNames, layout.c_str()),
+                      (lossgen_target_id)index_of(kTargetNames, target.c_str()),
+                      classes,
+                      {},
+                      call.stages,
+                      call.cut,
+                      {}};
+            if (is_device(unit.target))
+              throw std::invalid_argument("target " + target + ": only CPU targets can be tuned");
             for (const Shape &s : shapes)
-              if ((!classes || s.classes == classes) && (!natural || (s.inner > 1) == (layout == "planes"))) unit.shapes.push_back(s);
-            if (unit.shapes.empty() || (classes && name.rfind("cross_entropy", 0) != 0 && name.rfind("log_softmax", 0) != 0)) continue;
+              if ((!classes || s.classes == classes) && (!natural || (s.inner > 1) == (layout == "planes")))
+                unit.shapes.push_back(s);
+            if (unit.shapes.empty() ||
+                (classes && name.rfind("cross_entropy", 0) != 0 && name.rfind("log_softmax", 0) != 0))
+              continue;
             settle_stages(&unit);
             add_axes(&unit, call.walks);
             units.push_back(unit);
@@ -191,7 +239,8 @@ std::vector<Params> whole_space(const Unit &unit) {
       }
     points = wider;
   }
-  points.erase(std::remove_if(points.begin(), points.end(), [&](const Params &p) { return !legal(unit, p); }), points.end());
+  points.erase(std::remove_if(points.begin(), points.end(), [&](const Params &p) { return !legal(unit, p); }),
+               points.end());
   return points;
 }
 
@@ -214,8 +263,12 @@ std::vector<Params> neighbours(const Unit &unit, const Params &point) {
 nlohmann::json entries_for(const Unit &unit, const Params &point) {
   nlohmann::json list = nlohmann::json::array();
   const auto add = [&](lossgen_stage_id stage, const nlohmann::json &params) {
-    list.push_back({{"op", kStageNames[stage]}, {"dtype", kDtypeNames[unit.dtype]}, {"layout", kLayoutNames[unit.layout]},
-                    {"target", kTargetNames[unit.target]}, {"classes", {unit.classes, unit.classes}}, {"params", params}});
+    list.push_back({{"op", kStageNames[stage]},
+                    {"dtype", kDtypeNames[unit.dtype]},
+                    {"layout", kLayoutNames[unit.layout]},
+                    {"target", kTargetNames[unit.target]},
+                    {"classes", {unit.classes, unit.classes}},
+                    {"params", params}});
   };
   const bool cuts_itself = std::find(unit.stages.begin(), unit.stages.end(), unit.cut) != unit.stages.end();
   nlohmann::json params = nlohmann::json::object();

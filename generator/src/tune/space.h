@@ -30,14 +30,15 @@ struct Unit {
   int64_t classes;  // a constant, 0: the general kernels
   std::vector<Shape> shapes;
   std::vector<lossgen_stage_id> stages;  // that get all the numbers
-  int cut = -1;                          // the stage whose block_bytes cuts this call's rows, -1: not this unit's to say
+  int cut = -1;  // the stage whose block_bytes cuts this call's rows, -1: not this unit's to say
   std::vector<Axis> axes;
 
   std::string name() const;  // "cross_entropy_forward f32 rows x86-64-v4", with the constant
   double tensors() const;    // logit-sized tensors read and written by a call
   KernelKey key(lossgen_stage_id stage) const { return {stage, dtype, layout, target, classes}; }
   bool same_kernels(const Unit &other) const {
-    return op == other.op && dtype == other.dtype && layout == other.layout && target == other.target && classes == other.classes;
+    return op == other.op && dtype == other.dtype && layout == other.layout && target == other.target &&
+           classes == other.classes;
   }
 };
 

@@ -24,7 +24,8 @@ namespace {
 std::vector<std::string> disturbances(const json &machine) {
   std::vector<std::string> list;
   const std::string governor = machine.value("governor", "unknown"), load = machine.value("load", "unknown");
-  if (governor != "performance" && governor != "unknown") list.push_back("frequency governor " + governor + ": the clock follows the load");
+  if (governor != "performance" && governor != "unknown")
+    list.push_back("frequency governor " + governor + ": the clock follows the load");
   if (load != "unknown" && std::atof(load.c_str()) > 0.5) list.push_back("load " + load + ": others compute here");
   if (machine.value("smt", "") == "on") list.push_back("SMT is on: a neighbour may share the core");
   if (machine.value("virtual", "") == "yes") list.push_back("a virtual machine: its neighbours are not seen");
@@ -34,15 +35,20 @@ std::vector<std::string> disturbances(const json &machine) {
 std::vector<Shape> shapes_of(const TuneOptions &o) {
   std::vector<std::string> texts = o.shapes;
   if (texts.empty()) {
-    const auto wants = [&](const char *layout) { return o.layouts.empty() || std::find(o.layouts.begin(), o.layouts.end(), layout) != o.layouts.end(); };
+    const auto wants = [&](const char *layout) {
+      return o.layouts.empty() || std::find(o.layouts.begin(), o.layouts.end(), layout) != o.layouts.end();
+    };
     if (wants("rows") || wants("strided")) texts.push_back("4096x1000");
     if (wants("planes")) texts.push_back("4x21x256x256");
-    for (int64_t c : o.classes) texts.push_back(std::to_string(std::max<int64_t>(64, (1 << 22) / std::max<int64_t>(1, c))) + "x" + std::to_string(c));
+    for (int64_t c : o.classes)
+      texts.push_back(std::to_string(std::max<int64_t>(64, (1 << 22) / std::max<int64_t>(1, c))) + "x" +
+                      std::to_string(c));
   }
   std::vector<Shape> shapes;
   for (const std::string &t : texts) {
     const Shape shape = parse_shape(t);
-    if (std::none_of(shapes.begin(), shapes.end(), [&](const Shape &s) { return s.text == t; })) shapes.push_back(shape);
+    if (std::none_of(shapes.begin(), shapes.end(), [&](const Shape &s) { return s.text == t; }))
+      shapes.push_back(shape);
   }
   return shapes;
 }
@@ -58,16 +64,21 @@ std::string command_of(const TuneOptions &o) {
       else text += " " + item;
     }
   };
-  add("ops", o.ops), add("dtypes", o.dtypes), add("layouts", o.layouts), add("targets", o.targets), add("classes", o.classes), add("shapes", o.shapes);
+  add("ops", o.ops), add("dtypes", o.dtypes), add("layouts", o.layouts), add("targets", o.targets),
+      add("classes", o.classes), add("shapes", o.shapes);
   return o.threads == 1 ? text : text + " --threads " + std::to_string(o.threads);
 }
 
 class Tuning {
  public:
   explicit Tuning(TuneOptions options)
-      : o_(std::move(options)), workshop_(toolchain()), probe_(workshop_.probe(), o_.runner, o_.timeout), machine_(probe_.ask("machine")) {
+      : o_(std::move(options)),
+        workshop_(toolchain()),
+        probe_(workshop_.probe(), o_.runner, o_.timeout),
+        machine_(probe_.ask("machine")) {
     for (const std::string &d : disturbances(machine_)) machine_["disturbances"].push_back(d);
-    std::printf("%s, %s cores, %s\n", machine_.value("cpu", "?").c_str(), machine_.value("cores", "?").c_str(), machine_.value("caches", "?").c_str());
+    std::printf("%s, %s cores, %s\n", machine_.value("cpu", "?").c_str(), machine_.value("cores", "?").c_str(),
+                machine_.value("caches", "?").c_str());
     for (const std::string &d : disturbances(machine_)) std::printf("  spoils timings: %s\n", d.c_str());
     std::fflush(stdout);
     measure_ = {o_.runner, o_.timeout, o_.threads};
@@ -77,16 +88,19 @@ class Tuning {
   int find() {
     if (o_.targets.empty()) o_.targets = {newest_target()};
     Request request;
-    request.dtypes = o_.dtypes, request.layouts = o_.layouts, request.targets = o_.targets, request.classes = o_.classes;
+    request.dtypes = o_.dtypes, request.layouts = o_.layouts, request.targets = o_.targets,
+    request.classes = o_.classes;
     expand(request);  // refuses names that are none
     request.ops = o_.ops;
     const std::vector<Unit> units = units_for(request, shapes_of(o_));
     if (units.empty()) throw std::invalid_argument("no shape has a layout of --layouts");
 
-    json start = {{"event", "start"}, {"pipeline", pipeline_hash()}, {"halide", halide_version()}, {"machine", machine_},
-                  {"threads", o_.threads}, {"seed", o_.seed}, {"runner", o_.runner}, {"command", command_of(o_)}};
+    json start = {{"event", "start"},    {"pipeline", pipeline_hash()}, {"halide", halide_version()},
+                  {"machine", machine_}, {"threads", o_.threads},       {"seed", o_.seed},
+                  {"runner", o_.runner}, {"command", command_of(o_)}};
     Log log(o_.log, start, o_.resume);
-    const Clock::time_point begin = Clock::now(), end = o_.budget > 0 ? begin + seconds(o_.budget * 60) : Clock::time_point::max();
+    const Clock::time_point begin = Clock::now(),
+                            end = o_.budget > 0 ? begin + seconds(o_.budget * 60) : Clock::time_point::max();
     TuneProgress progress(units.size(), end);
     SearchOptions search_options{measure_, o_.seed, end, json::array()};
     for (size_t i = 0; i < units.size() && !stop_asked(); i++) {
@@ -94,25 +108,37 @@ class Tuning {
         std::printf("the budget is spent after %zu of %zu kernels; --resume goes on\n", i, units.size());
         break;
       }
-      // Its share; with less than kLeast nothing comes of it, so that the last ones are left out rather than all cut short.
+      // Its share; with less than kLeast nothing comes of it, so that the last ones are left out rather than all cut
+      // short.
       constexpr double kLeast = 20;
-      if (o_.budget > 0) search_options.deadline = std::min(end, Clock::now() + std::max(seconds(kLeast), (end - Clock::now()) / (int64_t)(units.size() - i)));
+      if (o_.budget > 0)
+        search_options.deadline =
+            std::min(end, Clock::now() + std::max(seconds(kLeast), (end - Clock::now()) / (int64_t)(units.size() - i)));
       progress.begin(i, units[i].name());
       bandwidth(units[i]);
-      const Found f = search(units[i], search_options, workshop_, log, [&](double done, double best, const std::string &what) { progress.update(done, best, what); });
+      const Found f =
+          search(units[i], search_options, workshop_, log,
+                 [&](double done, double best, const std::string &what) { progress.update(done, best, what); });
       progress.clear();
       found_.push_back(f);
       if (f.ratio < 1)
         for (const json &e : entries_for(f.unit, f.winner)) search_options.earlier.push_back(e);
       if (units[i].classes) compare_with_general(units[i], search_options.earlier, f.winner, &log);
       say(found_.back());
-      log.write({{"event", "found"}, {"unit", unit_text(f.unit)}, {"ratio", f.ratio}, {"params", to_json(f.winner)}, {"complete", f.complete}});
+      log.write({{"event", "found"},
+                 {"unit", unit_text(f.unit)},
+                 {"ratio", f.ratio},
+                 {"params", to_json(f.winner)},
+                 {"complete", f.complete}});
       // Kept as it is known: a run that is cut off here has lost one unit.
       write_result(o_.out, found_, machine_, command_of(o_), o_.seed, o_.threads);
       if (i + 1 == units.size() || !units[i].same_kernels(units[i + 1])) workshop_.clear();
     }
-    const auto known = std::count_if(found_.begin(), found_.end(), [](const Found &f) { return !f.base_seconds.empty(); });
-    if (stop_asked()) std::printf("stopped: %d of %zu kernels are decided, the log has the rest; --resume goes on\n", (int)known, units.size());
+    const auto known =
+        std::count_if(found_.begin(), found_.end(), [](const Found &f) { return !f.base_seconds.empty(); });
+    if (stop_asked())
+      std::printf("stopped: %d of %zu kernels are decided, the log has the rest; --resume goes on\n", (int)known,
+                  units.size());
     std::printf("%s: add it to SCHEDULES of lossgen_add_library, or to `lossgen emit --schedules`\n", o_.out.c_str());
     if (!o_.report.empty() || !o_.pictures.empty()) {
       write_report(o_.report, o_.pictures, {found_, machine_, rates_, general_, command_of(o_), o_.seed});
@@ -139,7 +165,9 @@ class Tuning {
       const bool wins = m.failure.empty() && m.ratio - uncertainty(m.rounds) <= 1;
       lost += !wins;
       if (!m.failure.empty()) std::printf("%s: FAILS: %s\n", unit_text(tuned.unit).c_str(), m.failure.c_str());
-      else std::printf("%s: %s, %.3fx the default (%.3fx when tuned)\n", unit_text(tuned.unit).c_str(), wins ? "still wins" : "NO LONGER WINS", 1 / m.ratio, 1 / tuned.ratio);
+      else
+        std::printf("%s: %s, %.3fx the default (%.3fx when tuned)\n", unit_text(tuned.unit).c_str(),
+                    wins ? "still wins" : "NO LONGER WINS", 1 / m.ratio, 1 / tuned.ratio);
       std::fflush(stdout);
     }
     return lost > 0;
@@ -156,7 +184,9 @@ class Tuning {
     const int jobs = o_.jobs > 0 ? o_.jobs : (int)std::max(1u, std::thread::hardware_concurrency());
     return {o_.cxx, o_.share, o_.work, jobs, 300};
   }
-  static Clock::duration seconds(double s) { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s)); }
+  static Clock::duration seconds(double s) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
+  }
 
   std::string newest_target() const {
     std::string newest;
@@ -171,7 +201,9 @@ class Tuning {
     const int64_t bytes = unit.shapes[0].elements() * kDtypeBits(unit.dtype) / 8;
     if (!rates_.count(bytes)) rates_[bytes] = probe_.ask("bandwidth " + std::to_string(bytes));
   }
-  static int64_t kDtypeBits(lossgen_dtype_id dtype) { return dtype == LOSSGEN_DTYPE_f64 ? 64 : dtype == LOSSGEN_DTYPE_f32 ? 32 : 16; }
+  static int64_t kDtypeBits(lossgen_dtype_id dtype) {
+    return dtype == LOSSGEN_DTYPE_f64 ? 64 : dtype == LOSSGEN_DTYPE_f32 ? 32 : 16;
+  }
 
   // What the constant brings: its winner beside the general kernel with what has been found for that.
   void compare_with_general(const Unit &unit, const json &earlier, const Params &winner, Log *log) {
@@ -201,7 +233,9 @@ class Tuning {
     const auto general = general_.find(unit_text(f.unit));
     if (general != general_.end()) {
       if (gains(general->second)) std::printf("  %.3fx the general kernel\n", 1 / general->second.ratio);
-      else std::printf("  gains nothing over the general kernel: CLASSES %lld is of no use here\n", (long long)f.unit.classes);
+      else
+        std::printf("  gains nothing over the general kernel: CLASSES %lld is of no use here\n",
+                    (long long)f.unit.classes);
     }
     std::fflush(stdout);
   }

@@ -30,7 +30,8 @@ std::vector<fs::path> sources_of(const std::string &share) {
 
 std::vector<std::string> compile_words(const Toolchain &tools) {
   std::vector<std::string> words = split_words(tools.cxx);
-  for (const std::string &w : {std::string("-std=c++17"), std::string("-O2"), "-I" + tools.share + "/runtime/include", "-I" + tools.share + "/runtime/src"})
+  for (const std::string &w : {std::string("-std=c++17"), std::string("-O2"), "-I" + tools.share + "/runtime/include",
+                               "-I" + tools.share + "/runtime/src"})
     words.push_back(w);
   return words;
 }
@@ -45,19 +46,24 @@ std::string own_share_folder() {
 
 Workshop::Workshop(const Toolchain &tools) : tools_(tools) {
   const std::vector<fs::path> sources = sources_of(tools.share);
-  if (!fs::exists(fs::path(tools.share) / "tune/runner.cpp") || !fs::exists(fs::path(tools.share) / "runtime/src/api.cpp"))
-    throw std::runtime_error("no sources of runtime and runner in '" + tools.share + "'; --share names the folder that has runtime/ and tune/");
+  if (!fs::exists(fs::path(tools.share) / "tune/runner.cpp") ||
+      !fs::exists(fs::path(tools.share) / "runtime/src/api.cpp"))
+    throw std::runtime_error("no sources of runtime and runner in '" + tools.share +
+                             "'; --share names the folder that has runtime/ and tune/");
   std::string id = tools.cxx;
   for (const fs::path &source : sources) id += read_file(source);
   shared_ = tools.work / ("shared-" + hash_text(id));
   fs::create_directories(shared_);
   std::vector<Task> tasks;
   for (const fs::path &source : sources) {
-    const fs::path object = shared_ / (source.parent_path().filename().string() + "-" + source.filename().string() + ".o");
+    const fs::path object =
+        shared_ / (source.parent_path().filename().string() + "-" + source.filename().string() + ".o");
     if (fs::exists(object)) continue;
     tasks.push_back({[this, source, object] {
                        std::vector<std::string> words = compile_words(tools_);
-                       for (const std::string &w : {std::string("-c"), source.string(), std::string("-o"), object.string() + ".new"}) words.push_back(w);
+                       for (const std::string &w :
+                            {std::string("-c"), source.string(), std::string("-o"), object.string() + ".new"})
+                         words.push_back(w);
                        run_program(words);
                        fs::rename(object.string() + ".new", object);
                      },
@@ -65,7 +71,9 @@ Workshop::Workshop(const Toolchain &tools) : tools_(tools) {
   }
   const std::vector<std::string> failures = run_tasks(tasks, tools.jobs, tools.seconds);
   for (size_t i = 0; i < failures.size(); i++)
-    if (!failures[i].empty()) throw std::runtime_error("the runner does not compile (" + tools.cxx + "): " + failures[i] + "; see " + tasks[i].output);
+    if (!failures[i].empty())
+      throw std::runtime_error("the runner does not compile (" + tools.cxx + "): " + failures[i] + "; see " +
+                               tasks[i].output);
 }
 
 void Workshop::link(const Unit &unit, const Candidate &candidate, const fs::path &folder) const {
@@ -98,15 +106,15 @@ void Workshop::link_program(const fs::path &objects, const std::string &program)
     for (const auto &entry : fs::directory_iterator(from, none))
       if (entry.path().extension() == ".o") words.push_back(entry.path().string());
   }
-  for (const std::string &w : {std::string("-lpthread"), std::string("-ldl"), std::string("-o"), program}) words.push_back(w);
+  for (const std::string &w : {std::string("-lpthread"), std::string("-ldl"), std::string("-o"), program})
+    words.push_back(w);
   run_program(words);
 }
 
 std::string Workshop::probe() {
   const std::string program = fs::absolute(shared_ / "probe").string();
   if (fs::exists(program)) return program;
-  const std::string failure =
-      run_tasks({{[&] { link_program({}, program); }, program + ".log"}}, 1, tools_.seconds)[0];
+  const std::string failure = run_tasks({{[&] { link_program({}, program); }, program + ".log"}}, 1, tools_.seconds)[0];
   if (!failure.empty()) throw std::runtime_error("the runner does not link (" + tools_.cxx + "): " + failure);
   return program;
 }
