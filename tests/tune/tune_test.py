@@ -145,9 +145,9 @@ esac
 exec "$1"
 """)
     runner.chmod(0o755)
-    tune("f", *SMALL, "--runner", f"{runner} {{}}", "--timeout", 3)
+    tune("f", *SMALL, "--runner", f"{runner} {{}}", "--timeout", 8)
     failures = sorted(e["failure"] for e in log("f") if "failure" in e)
-    for expected in ["no answer in 3 s", "ended by Segmentation fault", "answered 'nonsense'", "7.000000 times the error allowed"]:
+    for expected in ["no answer in 8 s", "ended by Segmentation fault", "answered 'nonsense'", "7.000000 times the error allowed"]:
         assert any(expected in f for f in failures), f"{expected} is not in {failures}"
     assert len(failures) == 4 and any(e["event"] == "found" for e in log("f")), failures
     assert "false {}: ended with status 1" in tune("g", *SMALL, "--runner", "false {}", expect=1)
