@@ -7,6 +7,8 @@
 #include <random>
 #include <stdexcept>
 
+#include "half.h"
+
 namespace bench {
 namespace {
 
@@ -15,36 +17,6 @@ constexpr Dtype kAll[] = {Dtype::f32, Dtype::f64, Dtype::bf16, Dtype::f16};
 // The normal numbers repeat after a prime number of them, so that no two rows or planes start alike.
 constexpr int64_t kPeriod = 1048583;
 
-uint16_t bf16_of(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, 4);
-  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-// Nearest even; for the finite, not tiny numbers that logits are here.
-uint16_t f16_of(float x) {
-  int exponent;
-  const float fraction = frexpf(fabsf(x), &exponent);  // in [0.5, 1)
-  const uint16_t sign = x < 0 ? 0x8000 : 0;
-  if (x == 0) return sign;
-  if (exponent < -13) return static_cast<uint16_t>(sign | lrintf(ldexpf(fabsf(x), 24)));
-  const long mantissa = lrintf(ldexpf(fraction, 11));  // may round up to 2048, which carries as it should
-  return static_cast<uint16_t>(sign | (((exponent + 14) << 10) + mantissa - 1024));
-}
-
-double f16_to_double(uint16_t bits) {
-  const int exponent = (bits >> 10) & 31, mantissa = bits & 1023;
-  const double size = exponent == 0 ? ldexp(mantissa, -24) : ldexp(1024 + mantissa, exponent - 25);
-  return bits & 0x8000 ? -size : size;
-}
-
-double bf16_to_double(uint16_t bits) {
-  const uint32_t wide = static_cast<uint32_t>(bits) << 16;
-  float x;
-  memcpy(&x, &wide, 4);
-  return x;
-}
-
 std::vector<char> normal_table(Dtype dtype) {
   std::mt19937_64 random(5);
   std::normal_distribution<float> normal(0, 3);
@@ -52,7 +24,7 @@ std::vector<char> normal_table(Dtype dtype) {
   for (int64_t i = 0; i < kPeriod; i++) {
     const float x = normal(random);
     const double wide = x;
-    const uint16_t half = dtype == Dtype::bf16 ? bf16_of(x) : f16_of(x);
+    const uint16_t half = dtype == Dtype::bf16 ? tune::to_bf16(x) : tune::to_f16(x);
     const void *from = dtype == Dtype::f32   ? static_cast<const void *>(&x)
                        : dtype == Dtype::f64 ? static_cast<const void *>(&wide)
                                              : &half;
@@ -196,8 +168,8 @@ double Batches::element(const Buffer &buffer, int64_t row, int64_t c) const {
   switch (dtype) {
     case Dtype::f32: return buffer.as<float>()[i];
     case Dtype::f64: return buffer.as<double>()[i];
-    case Dtype::bf16: return bf16_to_double(buffer.as<uint16_t>()[i]);
-    case Dtype::f16: return f16_to_double(buffer.as<uint16_t>()[i]);
+    case Dtype::bf16: return tune::from_bf16(buffer.as<uint16_t>()[i]);
+    case Dtype::f16: return tune::from_f16(buffer.as<uint16_t>()[i]);
   }
   return 0;
 }

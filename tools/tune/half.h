@@ -1,4 +1,4 @@
-// f16 and bf16 to and from double, for any compiler.
+// f16 and bf16 to and from double, for any compiler; nothing of the library that they check.
 #ifndef LOSSGEN_TUNE_HALF_H
 #define LOSSGEN_TUNE_HALF_H
 
@@ -22,20 +22,22 @@ inline double from_bf16(uint16_t bits) {
   return value;
 }
 
-// For the logits that the tuner makes up: finite, of moderate size, so that cutting off the low bits will do.
+// Nearest even; for the finite numbers of moderate size that logits are here.
 inline uint16_t to_bf16(double value) {
   const float narrow = static_cast<float>(value);
   uint32_t bits;
   memcpy(&bits, &narrow, sizeof bits);
-  return static_cast<uint16_t>(bits >> 16);
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
 inline uint16_t to_f16(double value) {
   int exponent;
   const double fraction = frexp(fabs(value), &exponent);  // in [0.5, 1)
   const uint16_t sign = value < 0 ? 0x8000 : 0;
-  if (value == 0 || exponent < -13) return sign;
-  return static_cast<uint16_t>(sign | (exponent + 14) << 10 | (static_cast<int>(fraction * 2048) & 1023));
+  if (value == 0) return sign;
+  if (exponent < -13) return static_cast<uint16_t>(sign | lrint(ldexp(fabs(value), 24)));
+  const long mantissa = lrint(ldexp(fraction, 11));  // may round up to 2048, which carries as it should
+  return static_cast<uint16_t>(sign | (((exponent + 14) << 10) + mantissa - 1024));
 }
 
 }  // namespace tune
