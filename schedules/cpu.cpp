@@ -60,10 +60,12 @@ void leave_along_classes(Algorithm &s, const Params &p) {
   for (int i = 1; i < s.scratch.num_update_definitions(); i++) {
     const std::vector<RVar> vars = s.scratch.rvars(i);
     Halide::Stage rest = s.scratch.update(i).allow_race_conditions().vectorize(vars[0]);
-    if (vars.size() > 1) rest.reorder(vars[0], vars[1], s.r);
-    else rest.reorder(vars[0], s.r);
-    if (vars.size() > 1 && p.prefetch)
-      rest.prefetch(s.streamed, vars[1], vars[1], p.prefetch, PrefetchBoundStrategy::NonFaulting);
+    if (vars.size() == 1) {  // one vector, masked or reaching back
+      rest.reorder(vars[0], s.r);
+      continue;
+    }
+    rest.reorder(vars[0], vars[1], s.r);
+    if (p.prefetch) rest.prefetch(s.streamed, vars[1], vars[1], p.prefetch, PrefetchBoundStrategy::NonFaulting);
   }
   for (Func &f : s.scratch_values) keep_on_stack(f, LoopLevel(s.scratch, s.r));
 }

@@ -24,16 +24,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A compilation peaks near 150 MB (measured: 100 MB for the largest kernel), so memory seldom limits.
-int default_jobs() {
-  long available_kb = 1 << 22;
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string key; meminfo >> key;)
-    if (key == "MemAvailable:") meminfo >> available_kb;
-  const int by_memory = (int)(available_kb / (256 << 10));
-  return std::max(1, std::min((int)std::thread::hardware_concurrency(), by_memory));
-}
-
 // One child per kernel: equal bytes whatever was compiled before, and a crash in one kernel names that kernel.
 pid_t start(const Kernel &kernel, const fs::path &base, bool assembly) {
   std::fflush(nullptr);
@@ -173,6 +163,16 @@ nlohmann::ordered_json manifest(const Request &request, const std::vector<const 
 }
 
 }  // namespace
+
+// A compilation peaks near 150 MB (measured: 100 MB for the largest kernel), so memory seldom limits.
+int default_jobs() {
+  long available_kb = 1 << 22;
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string key; meminfo >> key;)
+    if (key == "MemAvailable:") meminfo >> available_kb;
+  const int by_memory = (int)(available_kb / (256 << 10));
+  return std::max(1, std::min((int)std::thread::hardware_concurrency(), by_memory));
+}
 
 std::string host_folder(const std::string &host) { return host == "arm64" ? "linux-aarch64" : "linux-x86_64"; }
 

@@ -15,6 +15,9 @@ struct EmitOptions {
 // Returns the number of kernels written. Throws std::runtime_error naming the kernel that failed.
 int emit(const Request &request, const EmitOptions &options);
 
+// Compilations at a time: as many as cores and memory allow.
+int default_jobs();
+
 // "linux-x86_64", "linux-aarch64"
 std::string host_folder(const std::string &host);
 

@@ -116,7 +116,7 @@ void add_tune_options(CLI::App &command, TuneOptions &o) {
   command.add_option("--work", o.work, "folder for what is compiled; default: beside --out");
   command.add_option("--share", o.share, "folder with the sources of runtime and runner; default: this command's own");
   command.add_option("--timeout", o.timeout, "seconds that a candidate may take for an answer; default: 60")->check(CLI::PositiveNumber);
-  command.add_option("-j,--jobs", o.jobs, "compilations at a time; default: cores");
+  command.add_option("-j,--jobs", o.jobs, "compilations at a time; default: cores, as memory allows");
 }
 
 }  // namespace

@@ -486,7 +486,7 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
   // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way, if the
   // lines come from memory.
   const int64_t row_bytes = p.classes * p.matrix[kIn0].bytes(), bytes = p.rows * row_bytes;
-  if (gradient && !saved_lse && row_bytes <= kMostTermsBytes && bytes >= kFewestTermsBytes &&
+  if (gradient && !saved_lse && row_bytes <= LOSSGEN_MOST_TERMS_BYTES && bytes >= LOSSGEN_FEWEST_TERMS_BYTES &&
       (in_place || p.layout == LOSSGEN_LAYOUT_planes || bytes <= kMostCachedBytes)) {
     found.forward_terms = find(LOSSGEN_STAGE_cross_entropy_forward_terms);
     found.backward_terms = find(LOSSGEN_STAGE_cross_entropy_backward_terms);

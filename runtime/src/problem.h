@@ -60,13 +60,8 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel);
 constexpr int64_t kMaxSplitRows = 16, kMaxPieces = 1024;  // pieces: of all rows together
 void split_long_rows(Problem *problem);
 
-// A gradient keeps exp of a block's logits in scratch where a row's logits take at most this: they and their terms should
-// stay in an L2 cache.
-constexpr int64_t kMostTermsBytes = 640 << 10;
-// With fewer logits a second exp costs less than to ask for memory: small calls allocate nothing.
-constexpr int64_t kFewestTermsBytes = 16 << 10;
-// So do out of place rows, where all logits together take at most this: (1024, 1024) f32 0.41 to 0.35 ms, (256, 1024) 0.10 to
-// 0.08, at 16 MB no difference (EPYC 9004).
+// Gradients out of place keep exp in scratch too where all logits together take at most this: (1024, 1024) f32 0.41 to
+// 0.35 ms, (256, 1024) 0.10 to 0.08, at 16 MB no difference (EPYC 9004). For all gradients: LOSSGEN_MOST_TERMS_BYTES.
 constexpr int64_t kMostCachedBytes = 4 << 20;
 
 struct Block {

@@ -244,6 +244,12 @@ enum lossgen_divide_by {
 /* Up to so many classes, known at compile time, have the stages named unrolled. */
 #define LOSSGEN_MOST_UNROLLED 32
 
+/* A gradient keeps exp of a block's logits in scratch (the stages named terms) where a row's logits take at most the one: they
+ * and their terms should stay in an L2 cache; and where all logits together take at least the other: with fewer a second exp
+ * costs less than to ask for memory, and small calls allocate nothing. */
+#define LOSSGEN_MOST_TERMS_BYTES (640 << 10)
+#define LOSSGEN_FEWEST_TERMS_BYTES (16 << 10)
+
 /* Above this, sum's reciprocal times a gradient could leave the normal range. */
 #define LOSSGEN_SUM_LIMIT 0x1p60
 

@@ -74,8 +74,6 @@ const Call &call_named(const std::string &name) {
   throw std::invalid_argument("no call " + name);
 }
 
-constexpr int64_t kMostTermsBytes = 640 << 10;  // longer rows do not keep their exponentials (runtime/src/problem.h)
-
 // The stages that a call of these shapes runs in place of the listed ones.
 void settle_stages(Unit *unit) {
   if (unit->call != "cross_entropy_forward" && unit->call != "cross_entropy_forward_backward") return;
@@ -87,7 +85,8 @@ void settle_stages(Unit *unit) {
   }
   if (!gradient) return;
   const auto keeps_terms = [&](const Shape &s) {
-    return s.classes * storage_type(unit->dtype).bytes() <= kMostTermsBytes;
+    const int64_t bytes = storage_type(unit->dtype).bytes();
+    return s.classes * bytes <= LOSSGEN_MOST_TERMS_BYTES && s.elements() * bytes >= LOSSGEN_FEWEST_TERMS_BYTES;
   };
   const bool terms =
       unit->layout != LOSSGEN_LAYOUT_strided && std::all_of(unit->shapes.begin(), unit->shapes.end(), keeps_terms);

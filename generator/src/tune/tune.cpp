@@ -5,13 +5,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
-#include <thread>
 
+#include "emit.h"
 #include "lossgen/kernel_names.h"
 #include "progress.h"
 #include "report.h"
 #include "result.h"
 #include "schedule_file.h"
+#include "storage.h"
 
 namespace lossgen {
 
@@ -181,7 +182,7 @@ class Tuning {
     if (o_.log.empty()) o_.log = base + ".log.jsonl";
     if (o_.work.empty()) o_.work = base + ".work";
     fs::create_directories(o_.work);
-    const int jobs = o_.jobs > 0 ? o_.jobs : (int)std::max(1u, std::thread::hardware_concurrency());
+    const int jobs = o_.jobs > 0 ? o_.jobs : default_jobs();
     return {o_.cxx, o_.share, o_.work, jobs, 300};
   }
   static Clock::duration seconds(double s) {
@@ -198,11 +199,8 @@ class Tuning {
 
   // Of memory as large as what the unit's first shape moves.
   void bandwidth(const Unit &unit) {
-    const int64_t bytes = unit.shapes[0].elements() * kDtypeBits(unit.dtype) / 8;
+    const int64_t bytes = unit.shapes[0].elements() * storage_type(unit.dtype).bytes();
     if (!rates_.count(bytes)) rates_[bytes] = probe_.ask("bandwidth " + std::to_string(bytes));
-  }
-  static int64_t kDtypeBits(lossgen_dtype_id dtype) {
-    return dtype == LOSSGEN_DTYPE_f64 ? 64 : dtype == LOSSGEN_DTYPE_f32 ? 32 : 16;
   }
 
   // What the constant brings: its winner beside the general kernel with what has been found for that.
