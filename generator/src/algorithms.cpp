@@ -118,23 +118,19 @@ Algorithm cross_entropy_backward(Builder &b) {
   if (general) smooth = b.per_row("b", b.acc());
   ImageParam d = b.per_row("d", b.acc());
   ImageParam ref = b.per_row("ref", b.acc()), sum = b.per_row("sum", b.acc());
-  Expr zero = Internal::make_zero(b.acc());
-  Func scale = b.once_per_row("scale", {a(b.r()) / sum(b.r())});
-  // A sum within LOSSGEN_SUM_LIMIT bounds every term.
-  Expr softmax = exp_of_difference(b.at(logits, b.c()), ref(b.r()), true) * scale(b.r());
-  Expr grad = softmax - select((b.c() ^ cls(b.r())) == 0, d(b.r()), zero);
-  if (general) grad = grad - smooth(b.r()) * weight(b.c());
-  b.logits("grad_logits", select(cls(b.r()) < 0, zero, grad));
+  b.gradient("grad_logits", cls, a(b.r()) / sum(b.r()), d(b.r()), [&](const Expr &c, const Expr &scale) {
+    // A sum within LOSSGEN_SUM_LIMIT bounds every term.
+    Expr softmax = exp_of_difference(b.at(logits, c), ref(b.r()), true) * scale;
+    return general ? softmax - smooth(b.r()) * weight(c) : softmax;
+  });
   return b.stage();
 }
 
 Algorithm cross_entropy_backward_terms(Builder &b) {
   ImageParam terms = b.terms("terms"), cls = b.per_row("cls", Int(32)), a = b.per_row("a", b.acc());
   ImageParam d = b.per_row("d", b.acc()), sum = b.per_row("sum", b.acc());
-  const Expr zero = Internal::make_zero(b.acc());
-  Func scale = b.once_per_row("scale", {a(b.r()) / sum(b.r())});
-  Expr grad = terms(b.stage().at(b.c(), b.r())) * scale(b.r()) - select((b.c() ^ cls(b.r())) == 0, d(b.r()), zero);
-  b.logits("grad_logits", select(cls(b.r()) < 0, zero, grad));
+  b.gradient("grad_logits", cls, a(b.r()) / sum(b.r()), d(b.r()),
+             [&](const Expr &c, const Expr &scale) { return terms(b.stage().at(c, b.r())) * scale; });
   return b.stage();
 }
 

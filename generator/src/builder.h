@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "algorithm.h"
+#include "numerics.h"
 #include "storage.h"
 
 namespace lossgen {
@@ -180,6 +181,24 @@ class Builder {
     promise(stage_.per_logit.output_buffer());
     if (stage_.layout == LOSSGEN_LAYOUT_strided) stage_.per_logit.output_buffer().dim(0).set_stride(Halide::Expr());
   }
+  // softmax(c, scale) less d where c is the row's class; 0 in ignored rows. Along rows that element is made before the others,
+  // which may replace what it is made of, and stored after them: a comparison for every vector takes as long as the rest.
+  void gradient(const char *name, const Halide::ImageParam &cls, const Halide::Expr &scale, const Halide::Expr &d,
+                const std::function<Halide::Expr(const Halide::Expr &c, const Halide::Expr &scale)> &softmax) {
+    const Halide::Expr zero = Halide::Internal::make_zero(acc_), y = cls(r());
+    const Halide::Expr others = softmax(c(), once_per_row("scale", {scale})(r()));
+    if (device_ || stage_.layout == LOSSGEN_LAYOUT_planes) {
+      logits(name, select(y < 0, zero, others - select((c() ^ y) == 0, d, zero)));
+      return;
+    }
+    const Halide::Expr at = clamp(y, 0, class_count() - 1);
+    stage_.of_target = Halide::Func(std::string(name) + "_of_target");
+    stage_.of_target(r()) = from_accumulator(key_, softmax(at, scale) - d);
+    logits(name, select(y < 0, zero, others));
+    Halide::RDom there(0, 1, "there");
+    there.where(y >= 0 && y < class_count());
+    stage_.per_logit(at + there.x, r()) = stage_.of_target(r());
+  }
   const Halide::Var &r() const { return stage_.r; }
   const Halide::Var &c() const { return stage_.c; }
   Halide::Type acc() const { return acc_; }
@@ -245,17 +264,29 @@ class Builder {
     const size_t sums = identity.size();
     if (lanes_.block && !lanes_.vector && !maximum) {
       Halide::Var q("q");
-      Halide::Func block(std::string(name) + "_block"), f(name);
-      // About the root of the count, times a few: neither a block's terms nor the blocks are many.
-      const Halide::Expr size = select(count <= 1 << 12, lanes_.block, count <= 1 << 14, 4 * lanes_.block, 16 * lanes_.block);
+      Halide::Func block(std::string(name) + "_block"), f(std::string(name) + "_sum");
+      const Halide::Expr size = lanes_.block;
       Halide::RDom k(0, size, "k"), blocks(0, count / size, "q"), t(0, count % size, "t");
       define(block(r(), q), identity);
       accumulate(block(r(), q), terms(q * size + k.x), maximum);
-      define(f(r()), identity);
-      accumulate(f(r()), values_at(block(r(), blocks.x), sums), maximum);
-      accumulate(f(r()), terms(count - count % size + t.x), maximum);
+      // Many blocks of about one sum would round alike: what an addition lost goes into the next one (Kahan).
+      Values zeros = identity;
+      zeros.insert(zeros.end(), identity.begin(), identity.end());
+      define(f(r()), zeros);
+      const Values kept = values_at(f(r()), 2 * sums), added = values_at(block(r(), blocks.x), sums);
+      Values with_block = kept, with_rest = kept;
+      const Values rest = terms(count - count % size + t.x);
+      for (size_t i = 0; i < sums; i++) {
+        const Halide::Expr term = Halide::strict_float(added[i] - kept[sums + i]), sum = Halide::strict_float(kept[i] + term);
+        const Halide::Expr lost = Halide::strict_float(Halide::strict_float(sum - kept[i]) - term);
+        with_block[i] = sum;
+        with_block[sums + i] = select(is_finite_number(sum), lost, identity[i]);
+        with_rest[i] = kept[i] + rest[i];
+      }
+      define(f(r()), with_block);
+      define(f(r()), with_rest);
       stage_.reductions.push_back({f, blocks, {}, {}, block, {}, stage_.streamed});
-      return f;
+      return once_per_row(name, Values(kept.begin(), kept.begin() + (ptrdiff_t)sums));
     }
     if (!lanes_.vector) {
       Halide::RDom k = over(count);
