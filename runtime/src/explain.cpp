@@ -1,12 +1,15 @@
 // lossgen_explain: the decisions of a call, as text.
 #include <string.h>
 
+#include <algorithm>
+
 #include "error.h"
 #include "loss.h"
 #include "names.h"
 #include "parallel.h"
 #include "registry.h"
 #include "sized.h"
+#include "stream.h"
 #include "text.h"
 
 namespace lossgen {
@@ -50,6 +53,16 @@ void explain_newer(int taken, Text *text) {
   }
 }
 
+// As if a gradient of the logits' layout were written elsewhere.
+bool streams_apart(Problem p) {
+  static char elsewhere;
+  p.matrix[kOut] = p.matrix[kIn0];
+  p.matrix[kOut].data = &elsewhere;
+  p.class_stride[kOut] = p.class_stride[kIn0];
+  p.inner.matrix[kOut] = p.inner.matrix[kIn0];
+  return streams(p);
+}
+
 void explain_instead(const Problem &p, const lossgen_options &o, int target, bool gradient, Text *text) {
   if (p.pieces > 1)
     text->add("  each row in %lld pieces of %lld classes\n", (long long)p.pieces, (long long)p.piece_classes);
@@ -58,7 +71,11 @@ void explain_instead(const Problem &p, const lossgen_options &o, int target, boo
     text->add("  but for every %d rows kernel %s\n", (int)found.unrolled->block_granule, found.unrolled->name);
   if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
-              p.layout == LOSSGEN_LAYOUT_planes ? "planes:" : "in place, or few logits:", found.forward_terms->name);
+              p.layout == LOSSGEN_LAYOUT_planes || streams_apart(p) ? "gradients:" : "in place, or few logits:",
+              found.forward_terms->name);
+  if (gradient && p.pieces == 1 && streams_apart(p))
+    text->add("  a gradient apart from the logits is written past the caches, %lld rows at a time\n",
+              (long long)std::min(p.inner.extent, part_rows(p, found.unrolled ? found.unrolled->block_granule : 1)));
 }
 
 lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_options *given, Text *text) {
@@ -106,9 +123,9 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
     const char *when = *stage == LOSSGEN_STAGE_cross_entropy_forward_exact ? " (rows whose reference overflows)" : "";
     text->add("  kernel %s, schedule %s, back end %s%s\n", k->name, k->schedule, k->backend, when);
   }
+  if (p.pieces == 1) cut_into_blocks(&p, *first);
   if (plain) explain_instead(p, o, target, found->tensors > 1, text);
   if (p.rows && p.classes) {
-    if (p.pieces == 1) cut_into_blocks(&p, *first);
     const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();
     text->add("  %lld blocks of up to %lld rows, summed in %lld chunks, ", (long long)p.blocks, (long long)p.block_rows,
               (long long)p.chunks);

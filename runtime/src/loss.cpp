@@ -14,6 +14,7 @@
 #include "parallel.h"
 #include "pieces.h"
 #include "rows.h"
+#include "stream.h"
 
 namespace lossgen {
 
@@ -40,6 +41,10 @@ class LossRun {
     weighted_ = call.weight.defined() || p_.row[kRowWeight].defined();
     uniform_ = !weighted_ && !per_row_gradient && call.options.z_loss == 0 && smoothing_ == 0;
     if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
+    streams_ = call.want_grad && p_.pieces == 1 && streams(p_);
+    const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
+    part_rows_ = call.want_grad && (streams_ || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
+    scratch_ = scratch_shape(p_, part_rows_);
   }
 
   lossgen_status run() {
@@ -76,8 +81,16 @@ class LossRun {
   struct Scratch {
     int32_t *cls;
     S *w, *own, *a, *b, *nll, *lse, *ref, *sum, *dot;
-    S *terms = nullptr;      // exp of the block's logits, where the kernels keep it
-    bool has_terms = false;  // of every row of the block at hand
+    S *terms = nullptr;        // exp of the logits, where the kernels keep it
+    bool has_terms = false;    // of every row at hand
+    char *gradient = nullptr;  // on its way past the caches
+
+    Scratch from(int64_t row) const {
+      Scratch part = *this;
+      part.cls += row;
+      for (S **field : {&part.w, &part.own, &part.a, &part.b, &part.nll, &part.lse, &part.ref, &part.sum, &part.dot}) *field += row;
+      return part;
+    }
   };
   // With room for so many rows; on the stack of the task.
   template <int64_t Rows>
@@ -175,36 +188,43 @@ class LossRun {
   Sums run_chunk(int64_t chunk) {
     ScratchOf<kMaxBlockRows> s;
     Sums sums{};
-    void *memory = nullptr;  // of the terms; none where whole vectors are all there is. Where there is no memory: a second exp
+    Workspace workspace(call_.options);
     for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
       const Block b = block_at(p_, i);
-      const int64_t whole = k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0;
-      bool good = true;
-      if (whole > 0) good = run_unrolled(part_of(p_, b, 0, whole), i, &s, &sums);
-      if (good && whole < b.rows && k_.forward_terms && !memory) {
-        memory = allocate(call_.options, terms_bytes() + kLine);
-        s.terms = memory ? (S *)(((uintptr_t)memory + kLine - 1) / kLine * kLine) : nullptr;
-      }
-      if (good && whole < b.rows) good = run_block(part_of(p_, b, whole, b.rows - whole), i, &s, &sums);
-      if (!good) break;
+      if (!workspace.taken() && (streams_ || (k_.forward_terms && unrolled_rows(b) < b.rows))) take(&workspace, &s);
+      if (!run_block(b, i, &s, &sums)) break;
     }
-    if (memory) release(call_.options, memory);
+    if (streams_) finish_streams();
     return sums;
   }
 
-  // Of a block's terms, which begin at a cache line, as its rows do.
-  static constexpr uintptr_t kLine = 64;
-  int64_t terms_pitch() const {
-    const int64_t line = kLine / sizeof(S);
-    return ((p_.layout == LOSSGEN_LAYOUT_planes ? p_.block_rows : p_.classes) + line - 1) / line * line;
+  // For the terms, and for the gradient on its way out: in their place where it is as wide. Where there is no memory: a
+  // second exp, ordinary stores.
+  void take(Workspace *workspace, Scratch *s) const {
+    const size_t terms = k_.forward_terms ? (size_t)scratch_.elements * sizeof(S) : 0;
+    const bool apart = streams_ && (!terms || p_.matrix[kOut].bytes() != (int)sizeof(S));
+    char *memory = workspace->take(terms + (apart ? (size_t)(scratch_.elements * p_.matrix[kOut].bytes()) : 0));
+    if (!memory) return;
+    if (terms) s->terms = (S *)memory;
+    if (streams_) s->gradient = apart ? memory + terms : memory;
   }
-  size_t terms_bytes() const {
-    return (size_t)(terms_pitch() * (p_.layout == LOSSGEN_LAYOUT_planes ? p_.classes : p_.block_rows)) * sizeof(S);
-  }
+
+  int64_t unrolled_rows(const Block &b) const { return k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0; }
 
   // False if a bad target ends the call.
   bool run_block(const Block &b, int64_t index, Scratch *s, Sums *sums) {
     if (!load_classes(b, index, s->cls) && !call_.want_grad) return false;
+    const int64_t unrolled = unrolled_rows(b);
+    for (int64_t i = 0, n; i < b.rows; i += n) {
+      n = std::min(part_rows_, (i < unrolled ? unrolled : b.rows) - i);
+      Scratch part = s->from(i);
+      if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part, sums);
+      else run_rows(part_of(p_, b, i, n), &part, sums);
+    }
+    return true;
+  }
+
+  void run_rows(const Block &b, Scratch *s, Sums *sums) {
     if (p_.classes == 0) {
       std::fill(s->nll, s->nll + b.rows, (S)0);
       std::fill(s->lse, s->lse + b.rows, (S)-INFINITY);
@@ -215,26 +235,24 @@ class LossRun {
     if (p_.classes > 0) extras(b, s, sums);
     if (call_.want_loss) finish_loss(b, s, sums);
     if (call_.want_grad && p_.classes > 0) backward(b, s);
-    return true;
   }
 
   // The same where one kernel reads each logit once and, if there is a gradient, writes it.
-  bool run_unrolled(const Block &b, int64_t index, Scratch *s, Sums *sums) {
-    if (!load_classes(b, index, s->cls) && !call_.want_grad) return false;
+  void run_unrolled(const Block &b, Scratch *s, Sums *sums) {
     if (weighted_) load_weights(b, s);
     extras(b, s, sums);
     const Buffer2 in(p_, kIn0, b, 0, b.rows);
     const Buffer1 cls(s->cls, b.rows), nll(s->nll, b.rows), lse(s->lse, b.rows);
     if (call_.want_grad) {
       gradient_scales(b, s);
-      const Buffer2 out(p_, kOut, b, 0, b.rows);
       const Buffer1 a(s->a, b.rows);
-      call(k_.unrolled, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &a, &nll, &lse, &out});
+      write_gradient(b, *s, [&](const lossgen_buffer *out) {
+        call(k_.unrolled, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &a, &nll, &lse, out});
+      });
     } else {
       call(k_.unrolled, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
     }
     if (call_.want_loss) finish_loss(b, s, sums);
-    return true;
   }
 
   // Rows split into pieces (split_long_rows): the forward kernel on each piece, the rows' numbers merged in the order of
@@ -330,7 +348,7 @@ class LossRun {
     }
     s->has_terms = s->terms;
     if (s->terms) {
-      const Buffer2 terms(p_, s->terms, b.rows, terms_pitch());
+      const Buffer2 terms(p_, s->terms, b.rows, scratch_.pitch);
       call(k_.forward_terms, lossgen_args_cross_entropy_forward_terms{&in, &cls, &nll, &lse, &ref, &sum, &terms});
     } else {
       call(k_.forward, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &lse, &ref, &sum});
@@ -403,25 +421,36 @@ class LossRun {
 
   void backward(const Block &b, Scratch *s) const {
     S *d = gradient_scales(b, s);
-    const Buffer2 out(p_, kOut, b, 0, b.rows);
-    const Buffer1 cls(s->cls, b.rows), d_rows(d, b.rows);
-    if (call_.from_log_probs) {
-      call(k_.backward, lossgen_args_nll_loss_backward{&cls, &d_rows, &out});
+    const Buffer1 cls(s->cls, b.rows), d_rows(d, b.rows), a(s->a, b.rows), ref(s->ref, b.rows), sum(s->sum, b.rows);
+    write_gradient(b, *s, [&](const lossgen_buffer *out) {
+      if (call_.from_log_probs) {
+        call(k_.backward, lossgen_args_nll_loss_backward{&cls, &d_rows, out});
+        return;
+      }
+      const Buffer2 in(p_, kIn0, b, 0, b.rows);
+      if (smoothing_ != 0) {
+        const Buffer1 weight(weight_, p_.classes), smooth(s->b, b.rows);
+        call(k_.backward, lossgen_args_cross_entropy_backward_general{&in, &cls, &weight, &a, &smooth, &d_rows, &ref, &sum, out});
+      } else if (s->has_terms) {
+        const Buffer2 terms(p_, s->terms, b.rows, scratch_.pitch);
+        call(k_.backward_terms, lossgen_args_cross_entropy_backward_terms{&terms, &cls, &a, &d_rows, &sum, out});
+      } else {
+        call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &d_rows, &ref, &sum, out});
+      }
+    });
+  }
+
+  // write(out) writes it: to where it belongs, or to scratch that is then copied there.
+  template <class Write>
+  void write_gradient(const Block &b, const Scratch &s, Write &&write) const {
+    if (!s.gradient) {
+      const Buffer2 out(p_, kOut, b, 0, b.rows);
+      write(&out);
       return;
     }
-    const Buffer2 in(p_, kIn0, b, 0, b.rows);
-    const Buffer1 a(s->a, b.rows), ref(s->ref, b.rows), sum(s->sum, b.rows);
-    if (smoothing_ != 0) {
-      const Buffer1 weight(weight_, p_.classes), smooth(s->b, b.rows);
-      call(k_.backward, lossgen_args_cross_entropy_backward_general{&in, &cls, &weight, &a, &smooth, &d_rows, &ref, &sum, &out});
-      return;
-    }
-    if (s->has_terms) {
-      const Buffer2 terms(p_, s->terms, b.rows, terms_pitch());
-      call(k_.backward_terms, lossgen_args_cross_entropy_backward_terms{&terms, &cls, &a, &d_rows, &sum, &out});
-      return;
-    }
-    call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &d_rows, &ref, &sum, &out});
+    const Buffer2 out(p_, s.gradient, b.rows, scratch_.pitch);
+    write(&out);
+    stream_out(p_, b, s.gradient, scratch_.pitch);
   }
 
   // The first bad target in the tensor's own order, by a plain walk: rare, and the message wants its index.
@@ -458,6 +487,9 @@ class LossRun {
   const S *weight_;
   bool weighted_, uniform_;  // any weights; nothing that differs between kept rows
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
+  bool streams_;            // the gradient goes through scratch
+  int64_t part_rows_;       // so many of a block's rows go through forward and backward together
+  ScratchShape scratch_{};  // of their terms, and of their gradient
   std::atomic<int64_t> bad_block_{kNone};
   Sums sums_[kMaxChunks];  // left as it is until a chunk is done: clearing 32 KB costs more than a small call
 };
@@ -487,7 +519,7 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
   // lines come from memory.
   const int64_t row_bytes = p.classes * p.matrix[kIn0].bytes(), bytes = p.rows * row_bytes;
   if (gradient && !saved_lse && row_bytes <= LOSSGEN_MOST_TERMS_BYTES && bytes >= LOSSGEN_FEWEST_TERMS_BYTES &&
-      (in_place || p.layout == LOSSGEN_LAYOUT_planes || bytes <= kMostCachedBytes)) {
+      (in_place || p.layout == LOSSGEN_LAYOUT_planes || bytes <= kMostCachedBytes || streams(p))) {
     found.forward_terms = find(LOSSGEN_STAGE_cross_entropy_forward_terms);
     found.backward_terms = find(LOSSGEN_STAGE_cross_entropy_backward_terms);
     if (!found.backward_terms) found.forward_terms = nullptr;

@@ -129,6 +129,13 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel) {
   p.chunks = std::min(p.blocks, kMaxChunks);
 }
 
+int64_t part_rows(const Problem &p, int64_t granule) {
+  if (p.layout != LOSSGEN_LAYOUT_rows && granule == 1) return p.block_rows;
+  const int64_t acc_bytes = std::max(4, p.matrix[kIn0].bytes());
+  const int64_t rows = kPartBytes / std::max<int64_t>(1, p.classes * acc_bytes);
+  return std::max(granule, rows - rows % granule);
+}
+
 void split_long_rows(Problem *problem) {
   Problem &p = *problem;
   // A piece is worth waking a thread for, half an L1 cache of f32.

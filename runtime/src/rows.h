@@ -4,7 +4,6 @@
 #define LOSSGEN_RUNTIME_ROWS_H
 
 #include <math.h>
-#include <stdlib.h>
 
 #include <algorithm>
 
@@ -13,6 +12,7 @@
 #include "kernel_call.h"
 #include "loss.h"
 #include "registry.h"
+#include "workspace.h"
 
 namespace lossgen {
 
@@ -93,13 +93,6 @@ inline lossgen_status check_row_outputs(const LossCall &call) {
   if (p.classes == 0 && p.rows > 0 && (p.row[kArgmax].defined() || p.row[kEntropy].defined()))
     return fail(LOSSGEN_BAD_ARGUMENT, "extras.argmax and extras.entropy need at least one class");
   return LOSSGEN_OK;
-}
-
-inline void *allocate(const lossgen_options &o, size_t bytes) {
-  return o.allocate ? o.allocate(o.allocator_user, bytes) : malloc(bytes);
-}
-inline void release(const lossgen_options &o, void *memory) {
-  o.release ? o.release(o.allocator_user, memory) : free(memory);
 }
 
 // Class weights as one dense array of S: the tensor itself where it already is one. ones: also where there are none.

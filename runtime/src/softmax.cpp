@@ -1,9 +1,13 @@
 #include "softmax.h"
 
+#include <algorithm>
+
 #include "kernel_call.h"
 #include "names.h"
 #include "parallel.h"
 #include "registry.h"
+#include "stream.h"
+#include "workspace.h"
 
 namespace lossgen {
 
@@ -19,17 +23,36 @@ lossgen_status run_log_softmax(Problem *problem, bool backward, const lossgen_op
   if (p.rows == 0 || p.classes == 0) return LOSSGEN_OK;
   cut_into_blocks(&p, *kernel);
   const int64_t bytes = (backward ? 3 : 2) * p.rows * p.classes * p.matrix[kIn0].bytes();
+  // Rows longer than a part gain nothing (bf16 loses a tenth), and backward, which reads two tensors in two passes, loses
+  // half: there memory is busy all the time, and a copy at the end waits for it.
+  const bool past_caches = !backward && streams(p) && p.classes * p.matrix[kOut].bytes() <= kPartBytes;
+  const int64_t rows = past_caches ? part_rows(p, 1) : p.block_rows;
+  const ScratchShape shape = scratch_shape(p, rows);
+  const auto run = [&](const Block &b, const lossgen_buffer *out) {
+    const Buffer2 in(p, kIn0, b, 0, b.rows);
+    if (backward) {
+      const Buffer2 log_probs(p, kIn1, b, 0, b.rows);
+      call(kernel, lossgen_args_log_softmax_backward{&in, &log_probs, out});
+    } else {
+      call(kernel, lossgen_args_log_softmax_forward{&in, out});
+    }
+  };
   parallel_for(&options, p.chunks, bytes, [&](int64_t chunk) {
+    Workspace workspace(options);
+    char *scratch = past_caches ? workspace.take((size_t)(shape.elements * p.matrix[kOut].bytes())) : nullptr;
     for (int64_t i = chunk_begin(p, chunk), end = chunk_begin(p, chunk + 1); i < end; i++) {
-      const Block b = block_at(p, i);
-      const Buffer2 in(p, kIn0, b, 0, b.rows), out(p, kOut, b, 0, b.rows);
-      if (backward) {
-        const Buffer2 log_probs(p, kIn1, b, 0, b.rows);
-        call(kernel, lossgen_args_log_softmax_backward{&in, &log_probs, &out});
-      } else {
-        call(kernel, lossgen_args_log_softmax_forward{&in, &out});
+      const Block block = block_at(p, i);
+      for (int64_t r = 0; r < block.rows; r += rows) {
+        const Block b = part_of(p, block, r, std::min(rows, block.rows - r));
+        if (scratch) {
+          run(b, &Buffer2(p, scratch, b.rows, shape.pitch));
+          stream_out(p, b, scratch, shape.pitch);
+        } else {
+          run(b, &Buffer2(p, kOut, b, 0, b.rows));
+        }
       }
     }
+    if (scratch) finish_streams();
   });
   return LOSSGEN_OK;
 }

@@ -211,6 +211,60 @@ TEST(Sizes, MoreThan32BitsOfLogProbs) {
   EXPECT_EQ(loss, static_cast<float>(sum));
 }
 
+// Gradients of 32 MiB and more are written past the caches where they are apart from the logits: to the same bits as in
+// their place, wherever they begin, on any number of threads, and nothing beside them.
+TEST(Sizes, GradientsPastTheCaches) {
+  struct Large {
+    DLDataType dtype;
+    std::vector<int64_t> shape;
+  };
+  const Large cases[] = {{f32, {9001, 1000}}, {f32, {70, 130003}}, {f32, {100001, 100}}, {f32, {2, 21, 450, 451}},
+                         {f64, {4501, 1001}}, {kFloatTypes[3], {17001, 1000}}, {kFloatTypes[2], {1, 19, 1000, 1001}}};
+  for (const Large &c : cases) {
+    SCOPED_TRACE(testing::PrintToString(c.shape) + ", " + std::to_string(c.dtype.bits) + " bits");
+    const size_t size = c.dtype.bits / 8;
+    const int64_t classes = c.shape[1];
+    const size_t logits = static_cast<size_t>(std::accumulate(c.shape.begin(), c.shape.end(), int64_t{1}, std::multiplies<>()));
+    ASSERT_GE(logits * size, size_t{32} << 20);
+    std::vector<char> x(logits * size), apart((logits + 2) * size, 0x55);
+    uint32_t random = 1;
+    for (size_t i = 0; i < logits; ++i) {
+      random = random * 1664525 + 1013904223;
+      const float small = static_cast<float>(random >> 8) * 0x1p-22f - 2;
+      const double wide = small;
+      uint32_t bits;
+      memcpy(&bits, &small, 4);
+      const uint16_t half = c.dtype.code == kDLBfloat ? static_cast<uint16_t>(bits >> 16) : static_cast<uint16_t>(random >> 18);
+      memcpy(&x[i * size], size == 8 ? static_cast<const void *>(&wide) : size == 4 ? static_cast<const void *>(&small) : &half, size);
+    }
+    std::vector<int64_t> rows = c.shape;
+    rows.erase(rows.begin() + 1);
+    std::vector<int32_t> y(logits / static_cast<size_t>(classes));
+    for (size_t r = 0; r < y.size(); ++r) y[r] = r % 7 == 0 ? -100 : static_cast<int32_t>(r % static_cast<size_t>(classes));
+    double loss[2] = {};
+    const DLDataType loss_type = size == 8 ? f64 : f32;
+    const int rank = static_cast<int>(c.shape.size());
+    const DLTensor in = lossgen_tensor(x.data(), c.dtype, rank, c.shape.data());
+    const DLTensor target = lossgen_tensor(y.data(), i32, rank - 1, rows.data());
+    DLTensor out = lossgen_tensor(apart.data() + size, c.dtype, rank, c.shape.data());
+    DLTensor first = lossgen_tensor(loss, loss_type, 0, nullptr), second = lossgen_tensor(loss + 1, loss_type, 0, nullptr);
+    std::vector<char> once;
+    for (int threads : {1, 3}) {
+      lossgen_options o = LOSSGEN_OPTIONS_INIT;
+      o.threads = threads;
+      ASSERT_EQ(lossgen_cross_entropy_forward_backward(&in, &target, &o, &first, &out, nullptr), LOSSGEN_OK)
+          << lossgen_last_error();
+      if (once.empty()) once = apart;
+      EXPECT_TRUE(apart == once) << threads << " threads";
+    }
+    DLTensor same = in;
+    ASSERT_EQ(lossgen_cross_entropy_forward_backward(&in, &target, nullptr, &second, &same, nullptr), LOSSGEN_OK);
+    EXPECT_EQ(loss[0], loss[1]);
+    EXPECT_EQ(memcmp(x.data(), &apart[size], x.size()), 0);
+    for (size_t i = 0; i < size; ++i) EXPECT_TRUE(apart[i] == 0x55 && apart[apart.size() - 1 - i] == 0x55) << i;
+  }
+}
+
 // A pass over 2^31 + 2^15 logits that are all there as addresses: zeros, but for one in the last row.
 TEST(Sizes, MoreThan32BitsOfLogits) {
   if (std::getenv("LOSSGEN_TEST_FULL") == nullptr) GTEST_SKIP() << "a longer form, run when LOSSGEN_TEST_FULL is set";

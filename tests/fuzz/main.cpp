@@ -2,6 +2,7 @@
 //   --cases N --seed S   the cases S, S + 1, ... of a random order (default: 10000 of seed 1)
 //   --jobs J             on J threads
 //   --case NUMBER        just this one, with its description
+//   --stream-from BYTES  gradients of so many bytes are written past the caches, where the library does that from 32 MiB on
 //   --only-full          nothing unless LOSSGEN_TEST_FULL is set
 #include <signal.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include <thread>
 
 #include "runner.h"
+#include "stream.h"
 
 namespace {
 
@@ -73,7 +75,8 @@ void report(const Case &c, const std::string &problem) {
 }
 
 int usage() {
-  std::fprintf(stderr, "usage: lossgen_fuzz [--cases N] [--seed S] [--jobs J] [--case NUMBER] [--only-full]\n");
+  std::fprintf(stderr, "usage: lossgen_fuzz [--cases N] [--seed S] [--jobs J] [--case NUMBER] [--stream-from BYTES]\n"
+                       "                    [--only-full]\n");
   return 2;
 }
 
@@ -97,6 +100,7 @@ int main(int argc, char **argv) {
     const char *value = argv[++i];
     if (flag == "--cases") cases = std::atoll(value);
     else if (flag == "--seed") seed = std::strtoull(value, nullptr, 0);
+    else if (flag == "--stream-from") lossgen::streamed_bytes = std::atoll(value);
     else if (flag == "--jobs") jobs = std::min(kMaxJobs, std::max(1, std::atoi(value)));
     else if (flag == "--case") only = std::strtoull(value, nullptr, 0), one = true;
     else return usage();
