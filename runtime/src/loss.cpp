@@ -41,9 +41,10 @@ class LossRun {
     weighted_ = call.weight.defined() || p_.row[kRowWeight].defined();
     uniform_ = !weighted_ && !per_row_gradient && call.options.z_loss == 0 && smoothing_ == 0;
     if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
-    streams_ = call.want_grad && p_.pieces == 1 && streams(p_);
+    const bool large = call.want_grad && p_.pieces == 1 && streams(p_);
+    streams_ = large && fills_lines(p_);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
-    part_rows_ = call.want_grad && (streams_ || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
+    part_rows_ = call.want_grad && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
     scratch_ = scratch_shape(p_, part_rows_);
   }
 

@@ -8,10 +8,13 @@
 
 namespace lossgen {
 
-// Is kOut written this way? Where it is apart from the logits, has runs of elements, and is so large that nobody finds it in
-// a cache. On one machine type it depends on the tensors' shape and layout alone, as the bits of the result do.
+// Is kOut large enough to be written this way, and apart from the logits? Then nobody finds it in a cache. Depends on the
+// machine's kind and the tensors' shape and layout, as the bits of the result do.
 inline int64_t streamed_bytes = 32 << 20;  // lossgen_fuzz --stream-from sets it
 bool streams(const Problem &problem);
+// If so, will its lines be written whole? The ends of each run are not, where runs begin anywhere: rows are one long run or
+// long ones, but the runs of planes are short. Decides how bytes are written, not which.
+bool fills_lines(const Problem &problem);
 
 // Rows of a block in scratch: runs of elements (classes; pixels for planes), each from a cache line on unless they are short.
 struct ScratchShape {
