@@ -1,5 +1,6 @@
 """tune_test.py LOSSGEN CXX WORK CASE: schedule files and the tuner, through the command."""
 
+import html
 import json
 import pathlib
 import re
@@ -134,6 +135,44 @@ def case_search():
     text = emit(result, expect=1)
     assert "mine.json: stale, tuned for pipelines 0123, this generator has" in text and "Tune again: lossgen tune -o t.json" in text, text
     assert "stale" in emit(result, "--stale", "warn") and "stale" not in emit(result, "--stale", "ignore")
+
+
+PROBE = """<script>
+addEventListener("load", () => {
+  const outside = [];
+  for (const svg of document.querySelectorAll("svg")) {
+    const box = svg.getBoundingClientRect();
+    if (!box.width || !box.height) outside.push("an empty picture");
+    for (const e of svg.querySelectorAll("text, rect, circle, path, line, polyline")) {
+      const b = e.getBoundingClientRect();
+      if (b.left < box.left - 1 || b.right > box.right + 1 || b.top < box.top - 1 || b.bottom > box.bottom + 1)
+        outside.push(e.tagName + " " + e.textContent.trim());
+    }
+  }
+  document.title = "probe " + JSON.stringify({
+    outside, pictures: document.querySelectorAll("svg").length, fetched: performance.getEntriesByType("resource").map(e => e.name),
+    beyond: document.documentElement.scrollWidth - innerWidth, height: document.documentElement.scrollHeight});
+});
+</script>"""
+
+
+def case_browser():
+    """The report in a real browser, on a wide and a narrow screen: every picture is there and whole, nothing is fetched."""
+    browser = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
+    if not browser:
+        print("skipped: no chromium-headless-shell (tools/test --with browser)")
+        sys.exit(77)
+    tune("page", *SMALL, "--report", "page.html")
+    page = (FOLDER / "page.html").read_text()
+    (FOLDER / "probed.html").write_text(page.replace("</body>", PROBE + "</body>"))
+    for width in (1280, 420):
+        done = subprocess.run([browser, "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--host-resolver-rules=MAP * ~NOTFOUND",
+                               "--dump-dom", (FOLDER / "probed.html").as_uri()], capture_output=True, text=True, timeout=120)
+        title = re.search("<title>probe (.*?)</title>", done.stdout, re.DOTALL)
+        assert title, done.stdout[-2000:] + done.stderr[-2000:]
+        seen = json.loads(html.unescape(title[1]))
+        assert seen["pictures"] == page.count("<svg") > 2 and seen["height"] > 500, seen
+        assert not seen["outside"] and not seen["fetched"] and seen["beyond"] <= 0, (width, seen)
 
 
 def case_failures():

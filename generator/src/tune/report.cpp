@@ -43,6 +43,7 @@ bool searched(const Step &s) { return s.measurement.failure.empty() && (s.rung[0
 
 // Numbers of an axis as short as they can be: 128K.
 std::string brief(int value) {
+  if (value >= 1 << 20 && value % (1 << 20) == 0) return std::to_string(value >> 20) + "M";
   return value >= 1024 && value % 1024 == 0 ? std::to_string(value / 1024) + "K" : std::to_string(value);
 }
 
@@ -52,13 +53,13 @@ class Page {
 
   std::string html() {
     std::string text =
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>lossgen tune</title><style>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>lossgen tune</title><style>\n"
         "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}\n"
-        "table{border-collapse:collapse;margin:.6em 0}td,th{border-bottom:1px solid #ddd;padding:.25em "
+        "table{border-collapse:collapse;margin:.6em 0;display:block;overflow-x:auto}td,th{border-bottom:1px solid #ddd;padding:.25em "
         ".8em;text-align:left}\n"
         "td.n{text-align:right;font-variant-numeric:tabular-nums}h2{margin-top:2em}code{background:#f4f4f4;padding:."
-        "1em .3em}\n"
-        "svg{margin:.4em .8em .4em 0;max-width:100%}.why{color:#444}</style></head><body>\n<h1>lossgen tune</h1>\n";
+        "1em .3em;overflow-wrap:anywhere}\n"
+        "svg{margin:.4em .8em .4em 0;max-width:100%;height:auto}.why{color:#444}</style></head><body>\n<h1>lossgen tune</h1>\n";
     char date[32];
     const time_t now = time(nullptr);
     strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime(&now));
