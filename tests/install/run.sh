@@ -235,5 +235,20 @@ case_emit() {
   diff -r "$one" "$two" || fail "a damaged object was kept"
 }
 
+case_tune() {
+  build tune tune
+  bare "$cmake" --build "$work/tune" --target lossgen_tune >"$work/lossgen_tune.log" 2>&1 || { cat "$work/lossgen_tune.log"; fail "lossgen_tune"; }
+  local found=$work/tune/small_tuned.json
+  [ -s "$found" ] && [ -s "$work/tune/lossgen/tune/small_tuned.html" ] || fail "no schedule file, or no report"
+  # The page names the compiler and the command, which stand in the consumer's own folders; the file, which is committed, no folder at all.
+  ! grep -F "$work" "$found" || fail "a folder of this machine is in the schedule file"
+  cp "$found" "$src/tune/small.json"
+  build tune tune -DTUNED=small.json
+  local entries manifest
+  entries=$(grep -c '"params"' "$found" || true)
+  manifest=$(find "$work/tune/lossgen/small" -name manifest.json)
+  [ "$entries" = 0 ] || grep -q '"schedule_file": "small.json"' "$manifest" || fail "the tuned numbers are not in the manifest"
+}
+
 "case_$1"
 echo "$1: ok"
