@@ -74,7 +74,7 @@ void explain_instead(const Problem &p, const lossgen_options &o, int target, boo
               p.layout == LOSSGEN_LAYOUT_planes || streams_apart(p) ? "gradients:" : "in place, or few logits:",
               found.forward_terms->name);
   if (gradient && p.pieces == 1 && streams_apart(p))
-    text->add("  a gradient apart from the logits is written past the caches, %lld rows at a time\n",
+    text->add("  a gradient apart from the logits is written past the caches, %lld rows at a time (planes: if its classes begin at cache lines)\n",
               (long long)std::min(p.inner.extent, part_rows(p, found.unrolled ? found.unrolled->block_granule : 1)));
 }
 

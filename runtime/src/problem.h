@@ -11,7 +11,7 @@ enum Matrix { kIn0, kIn1, kOut, kLogProbs, kMatrices };
 enum RowTensor { kTarget, kLoss, kGradLoss, kRowWeight, kLse, kArgmax, kEntropy, kRowTensors };
 
 // Per-row scratch of a block lives on the stack: about ten arrays of this many rows, 40 KB for f64. With the sums of the
-// chunks a call takes less than the 96 KB that lossgen.h states.
+// chunks a call takes less than the 128 KB that lossgen.h states. The schedules (kMostRows, the largest tile) rely on this number.
 constexpr int64_t kMaxBlockRows = 512;
 
 struct Axis {
@@ -66,8 +66,8 @@ int64_t part_rows(const Problem &problem, int64_t granule);
 constexpr int64_t kMaxSplitRows = 16, kMaxPieces = 1024;  // pieces: of all rows together
 void split_long_rows(Problem *problem);
 
-// Gradients out of place keep exp in scratch too where all logits together take at most this: (1024, 1024) f32 0.41 to
-// 0.35 ms, (256, 1024) 0.10 to 0.08, at 16 MB no difference (EPYC 9004). For all gradients: LOSSGEN_MOST_TERMS_BYTES.
+// Gradients out of place, by ordinary stores, keep exp in scratch too where all logits together take at most this: (1024, 1024) f32 0.41 to
+// 0.35 ms, (256, 1024) 0.10 to 0.08, at 16 MB no difference (EPYC 9004). What limits it for every gradient is in kernel_abi.h.
 constexpr int64_t kMostCachedBytes = 4 << 20;
 
 struct Block {

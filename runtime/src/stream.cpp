@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <algorithm>
+
 #if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
@@ -47,6 +49,8 @@ bool streams(const Problem &p) {
   // With fewer classes computing takes longer than memory does, and the copy comes on top: 4 % for planes of 3, 20 % for
   // rows of 21.
   if (p.classes < (p.layout == LOSSGEN_LAYOUT_rows ? 64 : 8)) return false;
+  // Of longer rows scratch would not stay in a cache.
+  if (p.classes * std::max(4, out.bytes()) > LOSSGEN_MOST_TERMS_BYTES) return false;
   return kStreams && p.layout != LOSSGEN_LAYOUT_strided && out.data != p.matrix[kIn0].data &&
          p.rows * p.classes * out.bytes() >= streamed_bytes && (dense_rows(p) || !short_rows(p));
 }

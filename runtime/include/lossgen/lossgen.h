@@ -99,7 +99,7 @@ typedef enum lossgen_bounds {
 } lossgen_bounds;
 
 /* Runs task(context, i) for every i in [0, count), each once, in any order, on any threads, and returns when all are
- * done. It may not throw. A task takes up to 96 KB of its thread's stack, and so does every call of the library. */
+ * done. It may not throw. A task takes up to 128 KB of its thread's stack, and so does every call of the library. */
 typedef void (*lossgen_task)(void *context, int64_t index);
 typedef void (*lossgen_parallel_for)(void *user, lossgen_task task, void *context, int64_t count);
 
