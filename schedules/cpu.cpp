@@ -9,8 +9,6 @@ using namespace Halide;
 
 namespace {
 
-constexpr int kMostRows = 512;  // of a block
-
 void keep_on_stack(Func &f, LoopLevel level) { f.compute_at(level).store_in(MemoryType::Stack); }
 
 // Vectors along the classes of a row, in the algorithm's Lanes.
@@ -85,7 +83,7 @@ void schedule_rows(Algorithm &s, const Params &p) {
     level = LoopLevel(s.per_logit, s.r);
     for (Func &f : s.row_values) keep_on_stack(f, level);
     if (s.of_target.defined()) {  // scalar: one element per row
-      s.of_target.compute_root().store_in(MemoryType::Stack).bound_storage(s.r, kMostRows);
+      s.of_target.compute_root().store_in(MemoryType::Stack).bound_storage(s.r, LOSSGEN_MOST_BLOCK_ROWS);
       s.per_logit.update().unscheduled();
     }
   } else if (s.reductions.empty()) {

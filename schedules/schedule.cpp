@@ -23,7 +23,7 @@ const std::vector<ParamField> &param_fields() {
       {"unroll", &Params::unroll, 1, 16},
       {"prefetch", &Params::prefetch, 0, 4096},
       {"class_group", &Params::class_group, 1, 32},
-      {"tile", &Params::tile, 0, 512},  // no block has more rows; and arrays of a tile lie on the stack
+      {"tile", &Params::tile, 0, LOSSGEN_MOST_BLOCK_ROWS},  // arrays of a tile lie on the stack
       {"block_bytes", &Params::block_bytes, 0, 1 << 24},
       {"threads", &Params::threads, 0, 1024},
   };

@@ -36,7 +36,8 @@ inline bool is_unrolled(lossgen_stage_id stage) {
 
 // How a sum over the classes is cut for vectors that run along them: it belongs to the algorithm, because it decides
 // the order of the additions. vector, unroll: lanes along the classes (rows). block: sums of so many classes
-// (rows: steps of all lanes), summed again, so that the rounding error grows with the block and the number of blocks, not with their product (planes).
+// (rows: steps of all lanes), summed again, so that the rounding error grows with the block and the number of blocks, not with
+// their product; planes add up the blocks with compensation, so that it grows with the block alone.
 // unrolled: a class count known at compile time, written out as one expression; vectors run along the rows, whole ones,
 // and a row's terms stay in registers. None of them: one sum from the first class to the last, or what a schedule makes of it.
 struct Lanes {
@@ -45,7 +46,7 @@ struct Lanes {
 };
 
 struct Reduction {
-  Halide::Func func;  // f(r) = identity; f(r) = combine(f(r), term(c, r))
+  Halide::Func func;  // f(r) = identity; f(r) = combine(f(r), term(c, r)); planes: behind the sums what each of them lost
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1

@@ -247,7 +247,7 @@ class LossRun {
     if (call_.want_grad) {
       gradient_scales(b, s);
       const Buffer1 a(s->a, b.rows);
-      write_gradient(b, *s, [&](const lossgen_buffer *out) {
+      write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
         call(k_.unrolled, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &a, &nll, &lse, out});
       });
     } else {
@@ -423,7 +423,7 @@ class LossRun {
   void backward(const Block &b, Scratch *s) const {
     S *d = gradient_scales(b, s);
     const Buffer1 cls(s->cls, b.rows), d_rows(d, b.rows), a(s->a, b.rows), ref(s->ref, b.rows), sum(s->sum, b.rows);
-    write_gradient(b, *s, [&](const lossgen_buffer *out) {
+    write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
       if (call_.from_log_probs) {
         call(k_.backward, lossgen_args_nll_loss_backward{&cls, &d_rows, out});
         return;
@@ -439,19 +439,6 @@ class LossRun {
         call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &d_rows, &ref, &sum, out});
       }
     });
-  }
-
-  // write(out) writes it: to where it belongs, or to scratch that is then copied there.
-  template <class Write>
-  void write_gradient(const Block &b, const Scratch &s, Write &&write) const {
-    if (!s.gradient) {
-      const Buffer2 out(p_, kOut, b, 0, b.rows);
-      write(&out);
-      return;
-    }
-    const Buffer2 out(p_, s.gradient, b.rows, scratch_.pitch);
-    write(&out);
-    stream_out(p_, b, s.gradient, scratch_.pitch);
   }
 
   // The first bad target in the tensor's own order, by a plain walk: rare, and the message wants its index.

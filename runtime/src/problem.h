@@ -11,8 +11,8 @@ enum Matrix { kIn0, kIn1, kOut, kLogProbs, kMatrices };
 enum RowTensor { kTarget, kLoss, kGradLoss, kRowWeight, kLse, kArgmax, kEntropy, kRowTensors };
 
 // Per-row scratch of a block lives on the stack: about ten arrays of this many rows, 40 KB for f64. With the sums of the
-// chunks a call takes less than the 128 KB that lossgen.h states. The schedules (kMostRows, the largest tile) rely on this number.
-constexpr int64_t kMaxBlockRows = 512;
+// chunks a call takes less than the 128 KB that lossgen.h states.
+constexpr int64_t kMaxBlockRows = LOSSGEN_MOST_BLOCK_ROWS;
 
 struct Axis {
   int64_t extent;

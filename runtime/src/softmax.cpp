@@ -44,12 +44,7 @@ lossgen_status run_log_softmax(Problem *problem, bool backward, const lossgen_op
       const Block block = block_at(p, i);
       for (int64_t r = 0; r < block.rows; r += rows) {
         const Block b = part_of(p, block, r, std::min(rows, block.rows - r));
-        if (scratch) {
-          run(b, &Buffer2(p, scratch, b.rows, shape.pitch));
-          stream_out(p, b, scratch, shape.pitch);
-        } else {
-          run(b, &Buffer2(p, kOut, b, 0, b.rows));
-        }
+        write_out(p, b, scratch, shape.pitch, [&](const lossgen_buffer *out) { run(b, out); });
       }
     }
     if (scratch) finish_streams();

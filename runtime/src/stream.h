@@ -4,7 +4,7 @@
 #ifndef LOSSGEN_RUNTIME_STREAM_H
 #define LOSSGEN_RUNTIME_STREAM_H
 
-#include "problem.h"
+#include "kernel_call.h"
 
 namespace lossgen {
 
@@ -24,6 +24,16 @@ ScratchShape scratch_shape(const Problem &problem, int64_t rows);
 
 // From scratch to kOut's rows of a block.
 void stream_out(const Problem &problem, const Block &block, const char *scratch, int64_t pitch);
+// write(buffer) writes a block's rows of kOut: there, or, where there is scratch, by way of it.
+template <class Write>
+void write_out(const Problem &p, const Block &b, char *scratch, int64_t pitch, Write &&write) {
+  if (!scratch) {
+    write(&Buffer2(p, kOut, b, 0, b.rows));
+    return;
+  }
+  write(&Buffer2(p, scratch, b.rows, pitch));
+  stream_out(p, b, scratch, pitch);
+}
 // Before another thread may read what was written.
 void finish_streams();
 

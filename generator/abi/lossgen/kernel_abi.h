@@ -250,6 +250,9 @@ enum lossgen_divide_by {
 #define LOSSGEN_MOST_TERMS_BYTES (640 << 10)
 #define LOSSGEN_FEWEST_TERMS_BYTES (16 << 10)
 
+/* No kernel call has more rows (host): what kernels keep per row has room for so many on the stack. */
+#define LOSSGEN_MOST_BLOCK_ROWS 512
+
 /* Above this, sum's reciprocal times a gradient could leave the normal range. */
 #define LOSSGEN_SUM_LIMIT 0x1p60
 
