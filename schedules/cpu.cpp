@@ -154,6 +154,57 @@ void schedule_planes(Algorithm &s, const Params &p) {
   }
 }
 
+// Few classes, vectors along them: every step is taken for a tile of rows before the next one, so that no row waits for its
+// own lanes, and the rows' numbers are whole vectors.
+void schedule_across(Algorithm &s, const KernelKey &key, const Params &p, int across) {
+  Var tile("tile"), v("v");
+  const auto tile_rows = [&](Func f) {
+    f.split(s.r, s.r, v, p.vector, TailStrategy::RoundUp)
+        .split(s.r, tile, s.r, p.tile / p.vector, TailStrategy::GuardWithIf)
+        .never_partition(tile);
+  };
+  // The last vector reaches back.
+  const auto in_vectors = [&](Func f) {
+    Var lane("lane");
+    f.bound(s.c, 0, (int)key.classes).split(s.c, s.c, lane, across, TailStrategy::ShiftInwards).vectorize(lane).unroll(s.c);
+  };
+  tile_rows(s.per_row);
+  s.per_row.vectorize(v);
+  if (s.per_logit.defined()) {
+    in_vectors(s.per_logit);
+    tile_rows(s.per_logit);
+    s.per_logit.compute_with(s.per_row, tile);
+  }
+  const LoopLevel level(s.per_row, tile);
+  for (Func &f : s.row_values) {
+    keep_on_stack(f, level);
+    f.bound_storage(s.r, p.tile).vectorize(s.r, p.vector, TailStrategy::RoundUp);
+  }
+  // Where the exponentials are made, there is time to ask for what comes.
+  const auto prefetch = [&](Func f) {
+    if (p.prefetch) f.prefetch(s.streamed, s.r, s.r, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  };
+  for (Func &f : s.terms) {
+    keep_on_stack(f, level);
+    in_vectors(f);
+    f.bound_storage(s.r, p.tile).align_storage(s.c, across);
+    prefetch(f);
+  }
+  for (RowSums &sums : s.row_sums) {
+    keep_on_stack(sums.parts, level);
+    const Var lane = sums.parts.args()[0];
+    sums.parts.bound_extent(lane, across).bound_storage(s.r, p.tile).vectorize(lane);
+    if (s.terms.empty() && &sums == &s.row_sums.back()) prefetch(sums.parts);
+    sums.parts.unroll(s.r, std::min(p.unroll, p.vector), TailStrategy::RoundUp);
+    int width = across;
+    for (Func &f : sums.pairs) {
+      keep_on_stack(f, level);
+      const Var i = f.args()[0];
+      f.bound_storage(i, p.tile * (width /= 2)).vectorize(i, p.vector, TailStrategy::RoundUp);
+    }
+  }
+}
+
 // Whole vectors of rows; every class of one is in registers (or L1) from its load to its gradient's store.
 void schedule_unrolled(Algorithm &s, const KernelKey &key, const Params &p) {
   Var block("block");
@@ -181,7 +232,9 @@ void schedule_unrolled(Algorithm &s, const KernelKey &key, const Params &p) {
 }  // namespace
 
 void schedule_cpu(Algorithm &algorithm, const KernelKey &key, const Params &params) {
-  if (is_unrolled(key.stage)) schedule_unrolled(algorithm, key, params);
+  const int across = lanes_of(key, params).across;
+  if (across) schedule_across(algorithm, key, params, across);
+  else if (is_unrolled(key.stage)) schedule_unrolled(algorithm, key, params);
   else if (algorithm.layout == LOSSGEN_LAYOUT_planes) schedule_planes(algorithm, params);
   else schedule_rows(algorithm, params);
 }

@@ -138,15 +138,17 @@ Algorithm cross_entropy_unrolled(Builder &b) {
   const bool backward = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), a;
   if (backward) a = b.per_row("a", b.acc());
-  // Each logit is loaded once: with class strides of a power of two its cache line may be gone soon.
-  const Builder::Term x = b.keep("x", [&](const Expr &c) { return b.at(logits, c); });
+  // Along the rows each logit is loaded once: with class strides of a power of two its cache line may be gone soon.
+  const Builder::Term load = [&](const Expr &c) { return b.at(logits, c); };
+  const Builder::Term x = b.across() ? load : b.keep("x", load);
   Func peak = b.max_of_classes("peak", x);
   const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.r()) < 0;
   Func y = b.once_per_row("y", {class_of(b, cls)});
-  const auto target = [&](const Expr &c) { return c == y(b.r()); };
-  Func picked = b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); });
-  const Builder::Term term =
-      b.keep("term", [&](const Expr &c) { return exp_of_difference(x(c), peak(b.r()), true); });
+  const auto target = [&](const Expr &c) { return (c ^ y(b.r())) == 0; };
+  Func picked = b.across() ? b.once_per_row("picked", {load(y(b.r()))})
+                           : b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); });
+  const Builder::Term make = [&](const Expr &c) { return exp_of_difference(x(c), peak(b.r()), true); };
+  const Builder::Term term = b.across() && !backward ? make : b.keep("term", make);
   Func others = b.sum_of_others("others", y(b.r()), term);
   const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true);
   b.rows("row", {select(ignored, zero, row.nll), row.lse});

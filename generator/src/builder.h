@@ -109,9 +109,10 @@ class Builder {
   Term keep(const char *name, const Term &term) {
     if (!lanes_.unrolled) return term;
     Halide::Func f(name);
-    f(r(), c()) = term(c());
+    if (lanes_.across) f(c(), r()) = term(c());
+    else f(r(), c()) = term(c());
     stage_.terms.push_back(f);
-    return [f, this](const Halide::Expr &c) { return f(r(), c); };
+    return [f, this](const Halide::Expr &c) { return lanes_.across ? f(c, r()) : f(r(), c); };
   }
 
   Halide::RDom over(const Halide::Expr &count) const { return Halide::RDom(0, count, "k"); }
@@ -203,6 +204,7 @@ class Builder {
   const Halide::Var &c() const { return stage_.c; }
   Halide::Type acc() const { return acc_; }
   Halide::Expr class_count() const { return stage_.class_count; }
+  bool across() const { return lanes_.across != 0; }
   const KernelKey &key() const { return key_; }
   const Algorithm &stage() const { return stage_; }
 
@@ -242,6 +244,7 @@ class Builder {
   // a comparison for every vector costs a sixth of the time.
   Halide::Func over_classes(const char *name, const Halide::Expr &identity, const Term &term, bool maximum,
                             const Halide::Expr &without = {}, const Term &masked = {}) {
+    if (lanes_.across) return across_rows(name, identity, without.defined() ? masked : term, maximum);
     if (lanes_.unrolled) {
       // Four chains, each a Func of its own: in one expression Halide and LLVM line up whatever tree is written, and the
       // latency of a chain over all classes is longer than all other work.
@@ -357,6 +360,32 @@ class Builder {
     define(f(r()), all);
     stage_.reductions.push_back({f, k, whole, lanes, block, halves, stage_.streamed});
     return f;
+  }
+
+  // A row's few classes in vectors, the last of which reaches back and leaves out what was added; then pairs of neighbours,
+  // and of their sums, of `vector` rows at once, until one number per row is left: no row waits for its own lanes.
+  Halide::Func across_rows(const char *name, const Halide::Expr &identity, const Term &term, bool maximum) {
+    const int classes = (int)key_.classes, width = lanes_.across;
+    Halide::Var l("l"), i("i");
+    RowSums sums{Halide::Func(std::string(name) + "_parts"), {}};
+    Halide::Expr all;
+    for (int at = 0; at < classes; at += width) {
+      const int from = std::min(at, classes - width);
+      Halide::Expr part = term(from + l);
+      if (from < at && !maximum) part = select(l >= at - from, part, identity);
+      all = all.defined() ? combine(all, part, maximum) : part;
+    }
+    sums.parts(l, r()) = all;
+    const auto lane = [&](const Halide::Expr &j) {
+      return sums.pairs.empty() ? sums.parts(j % width, j / width) : sums.pairs.back()(j);
+    };
+    for (int w = width; w > 1; w /= 2) {
+      Halide::Func pair(std::string(name) + "_pairs" + std::to_string(w / 2));
+      pair(i) = combine(lane(2 * i), lane(2 * i + 1), maximum);
+      sums.pairs.push_back(pair);
+    }
+    stage_.row_sums.push_back(sums);
+    return sums.pairs.back();
   }
 
   void classes_from(const Halide::ImageParam &p) {

@@ -46,9 +46,8 @@ bool dense_rows(const Problem &p) { return p.inner.matrix[kOut] == p.classes; }
 
 bool streams(const Problem &p) {
   const Tensor &out = p.matrix[kOut];
-  // With fewer classes computing takes longer than memory does, and the copy comes on top: 4 % for planes of 3, 20 % for
-  // rows of 21.
-  if (p.classes < (p.layout == LOSSGEN_LAYOUT_rows ? 64 : 8)) return false;
+  // With fewer classes computing takes longer than memory does, and the copy comes on top: 4 % for planes of 3.
+  if (p.classes < (p.layout == LOSSGEN_LAYOUT_rows ? 16 : 8)) return false;
   // Of longer rows scratch would not stay in a cache.
   if (p.classes * std::max(4, out.bytes()) > LOSSGEN_MOST_TERMS_BYTES) return false;
   return kStreams && p.layout != LOSSGEN_LAYOUT_strided && out.data != p.matrix[kIn0].data &&

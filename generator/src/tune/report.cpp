@@ -29,7 +29,7 @@ const char *meaning(const std::string &parameter) {
        "vectors per step along the classes: independent sums hide the latency of an addition, until the registers run "
        "out"},
       {"prefetch", "vectors ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
-      {"class_group", "classes added to a pixel's sum while it is in a register"},
+      {"class_group", "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them"},
       {"tile", "pixels whose sums stay in L1 between the passes over the classes"},
       {"block_bytes",
        "logits handed to a kernel at once: small enough to be in cache for the second pass, large enough to make calls "

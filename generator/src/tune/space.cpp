@@ -106,7 +106,10 @@ void add_axes(Unit *unit, bool walks) {
   };
   const int lanes = default_params(unit->key(unit->stages[0])).vector;
   add("vector", steps(std::max(1, lanes / 2), lanes * 4));
-  if (is_unrolled(unit->stages[0]) || unit->call == "nll_loss_forward") {
+  if (is_unrolled(unit->stages[0]) && unit->layout == LOSSGEN_LAYOUT_rows) {
+    add("class_group", steps(1, 16));
+    add("tile", steps(16, 256));
+  } else if (is_unrolled(unit->stages[0]) || unit->call == "nll_loss_forward") {
   } else if (unit->layout == LOSSGEN_LAYOUT_planes) {
     add("class_group", steps(1, 16));
     add("tile", steps(64, 512));
