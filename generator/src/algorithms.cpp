@@ -62,14 +62,14 @@ struct Row {
 };
 
 // loss = log1p(sum over the other classes of exp(x_c - x_y)): relative to x_y nothing cancels, however sure the row is.
-// others: that sum relative to base, which is x_y itself unless exact.
-Row row_of(const Expr &others, const Expr &base, const Expr &x_y, bool exact) {
+// others: that sum relative to base, which is x_y itself unless exact. own: the class's own term, if it is at hand.
+Row row_of(const Expr &others, const Expr &base, const Expr &x_y, bool exact, Expr own = {}) {
   const Expr zero = Internal::make_zero(base.type());
   Row row;
   // An infinite x_y is no reference: NaN in place of its own 1 sends the row to the exact stage.
   const Type t = base.type();
-  Expr own =
-      exact ? exp_of_difference(x_y, base) : select(is_finite_number(x_y), Internal::make_one(t), not_a_number(t));
+  if (!own.defined())
+    own = exact ? exp_of_difference(x_y, base) : select(is_finite_number(x_y), Internal::make_one(t), not_a_number(t));
   row.sum = strict_float(others + own);
   Expr gap = strict_float(base - x_y), rest = others;
   // Where x_y is not the maximum, the sum, at least 1, is what counts. (sum - 1 is exact enough, and one log serves both.)
@@ -150,7 +150,10 @@ Algorithm cross_entropy_unrolled(Builder &b) {
   const Builder::Term make = [&](const Expr &c) { return exp_of_difference(x(c), peak(b.r()), true); };
   const Builder::Term term = b.across() && !backward ? make : b.keep("term", make);
   Func others = b.sum_of_others("others", y(b.r()), term);
-  const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true);
+  // Picked like the logit: one more exp of 16 lanes costs 15 % at 2 and 10 classes.
+  Expr own;
+  if (!b.across()) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.r());
+  const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true, own);
   b.rows("row", {select(ignored, zero, row.nll), row.lse});
   if (!backward) return b.stage();
   Func scale = b.once_per_row("scale", {a(b.r()) / row.sum});
