@@ -344,9 +344,10 @@ lossgen_status check_overlaps(const LossCall &call) {
     if (!out || !out->defined()) continue;
     LOSSGEN_TRY(check_no_self_overlap(*out));
     for (const Tensor *in : inputs)
-      if (in) LOSSGEN_TRY(check_no_overlap(*out, *in, out == &p.matrix[kOut] && (in == &p.matrix[kIn0] || in == probs)));
+      if (in && in->defined())
+        LOSSGEN_TRY(check_no_overlap(*out, *in, out == &p.matrix[kOut] && (in == &p.matrix[kIn0] || in == probs)));
     for (const Tensor *other : outputs)
-      if (other && other != out) LOSSGEN_TRY(check_no_overlap(*out, *other, false));
+      if (other && other != out && other->defined()) LOSSGEN_TRY(check_no_overlap(*out, *other, false));
   }
   return LOSSGEN_OK;
 }

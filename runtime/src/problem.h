@@ -30,7 +30,7 @@ struct Problem {
   lossgen_layout_id layout = LOSSGEN_LAYOUT_rows;
   int outer_count = 0;
   Axis outer[kMaxRank];  // walked one index at a time
-  Axis inner{};          // walked in blocks of rows: the row axis that kernels see
+  Axis inner;            // walked in blocks of rows: the row axis that kernels see
   int64_t outer_size = 1;
   bool outer_within = false;  // the outer axes lie within one step of inner: together they fill its cache lines
 

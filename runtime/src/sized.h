@@ -11,9 +11,11 @@ namespace lossgen {
 // `given` over defaults; NULL is all defaults. name: "options" for lossgen_options.
 template <class T>
 lossgen_status read_sized(const char *name, const T *given, T *out) {
-  *out = T{};
-  out->size = sizeof(T);
-  if (!given) return LOSSGEN_OK;
+  if (!given) {
+    *out = T{};
+    out->size = sizeof(T);
+    return LOSSGEN_OK;
+  }
   if (given->size == 0)
     return fail(LOSSGEN_BAD_ARGUMENT, "%s.size is 0; set it to sizeof(lossgen_%s), or start from the _INIT macro", name, name);
   if (given->size % alignof(T) != 0)
@@ -23,6 +25,7 @@ lossgen_status read_sized(const char *name, const T *given, T *out) {
     return fail(LOSSGEN_BAD_ARGUMENT, "%s.size is %zu, this library knows %zu bytes: it is older than the header", name,
                 given->size, sizeof(T));
   memcpy(out, given, given->size);
+  memset((char *)out + given->size, 0, sizeof(T) - given->size);
   out->size = sizeof(T);
   return LOSSGEN_OK;
 }

@@ -20,6 +20,15 @@ struct Tensor {
   int64_t shape[kMaxRank];
   int64_t stride[kMaxRank];  // elements
 
+  Tensor() = default;
+  Tensor(const Tensor &t) { *this = t; }
+  // As many extents as there are: whole arrays are 256 bytes, 10 ns for each of a small call's copies.
+  Tensor &operator=(const Tensor &t) {
+    name = t.name, data = t.data, device = t.device, type = t.type, rank = t.rank;
+    for (int i = 0; i < rank; i++) shape[i] = t.shape[i], stride[i] = t.stride[i];
+    return *this;
+  }
+
   bool defined() const { return type.bits != 0; }
   int bytes() const { return type.bits / 8; }
   int64_t size() const {
