@@ -1,10 +1,8 @@
 """Times other libraries' cross entropy beside lossgen's: peers.py --peer torch --lib FILE --list FILE --json FILE [options]
 
 One process for each peer and number of threads, because their thread pools disturb each other; in it the peer's variants, lossgen
-("lossgen (beside torch)") and the flat loops take turns. The rows have the keys that lossgen_bench writes. Peers:
-  torch        eager as called (new gradient each time), the same ATen calls into reused buffers, torch.compile
-  jax          jit of optax' sparse cross entropy, written out; int32 targets, as JAX has no int64 by default
-  onnxruntime  one SoftmaxCrossEntropyLoss node with bound outputs; it has no gradient outside training builds
+("lossgen (beside torch)") and the flat loops take turns. The rows have the keys that lossgen_bench writes. The peers
+are in peer_calls.py.
 """
 
 import argparse
@@ -16,13 +14,9 @@ import subprocess
 import sys
 import time
 
-FORWARD = "cross_entropy_forward"
-FORWARD_BACKWARD = "cross_entropy_forward_backward"
+from peer_calls import FORWARD, FORWARD_BACKWARD, PEERS, VERSIONS, Unsupported
+
 IN_PLACE = "cross_entropy_forward_backward_in_place"
-
-
-class Unsupported(Exception):
-    """A peer cannot do this case; the text says why."""
 
 
 class Batch:
@@ -48,126 +42,6 @@ class Batch:
         self.gradient = np.zeros_like(self.logits)
         self.in_place = self.logits.copy()
         self.bytes = self.logits.nbytes
-
-
-def torch_variants(batch, threads):
-    import torch
-    import torch._dynamo
-    import torch.nn.functional as F
-
-    torch.set_num_threads(threads)
-    torch._dynamo.reset()  # after eight shapes it would run the function uncompiled
-    x = torch.from_numpy(batch.logits)
-    if batch.dtype == "bf16":
-        x = x.view(torch.int16).view(torch.bfloat16)
-    y = torch.from_numpy(batch.target)
-    leaf = x.clone().requires_grad_()
-
-    def eager_forward():
-        with torch.no_grad():
-            return F.cross_entropy(x, y)
-
-    def eager_backward():
-        leaf.grad = None
-        loss = F.cross_entropy(leaf, y)
-        loss.backward()
-        return loss.detach()
-
-    yield "torch-eager", FORWARD, eager_forward
-    yield "torch-eager", FORWARD_BACKWARD, eager_backward
-
-    # The calls that autograd makes, into memory that is there already. Spatial logits have ops of their own, for [N, C, H, W] only.
-    aten = torch.ops.aten
-    spatial = x.dim() > 2
-    shape4 = x if not spatial else x.reshape(x.shape[0], x.shape[1], -1, x.shape[-1])
-    target = y if not spatial else y.reshape(shape4.shape[0], *shape4.shape[2:])
-    nll = aten.nll_loss2d_forward.output if spatial else aten.nll_loss_forward.output
-    nll_back = aten.nll_loss2d_backward.grad_input if spatial else aten.nll_loss_backward.grad_input
-    log_probs, grad, dense = (torch.empty_like(shape4) for _ in range(3))
-    loss, total = torch.empty((), dtype=x.dtype), torch.empty((), dtype=x.dtype)
-    one = torch.ones((), dtype=x.dtype)
-
-    def out_forward():
-        aten._log_softmax.out(shape4, 1, False, out=log_probs)
-        nll(log_probs, target, None, 1, -100, output=loss, total_weight=total)
-        return loss
-
-    def out_backward():
-        out_forward()
-        nll_back(one, log_probs, target, None, 1, -100, total, grad_input=dense)
-        aten._log_softmax_backward_data.out(dense, log_probs, 1, x.dtype, out=grad)
-        return loss
-
-    yield "torch-out", FORWARD, out_forward
-    yield "torch-out", FORWARD_BACKWARD, out_backward
-
-    compiled = torch.compile(F.cross_entropy, dynamic=False)
-
-    def compiled_forward():
-        with torch.no_grad():
-            return compiled(x, y)
-
-    def compiled_backward():
-        leaf.grad = None
-        value = compiled(leaf, y)
-        value.backward()
-        return value.detach()
-
-    yield "torch-compile", FORWARD, compiled_forward
-    yield "torch-compile", FORWARD_BACKWARD, compiled_backward
-
-
-def jax_variants(batch, threads):
-    del threads  # the process's affinity sets them
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    import jax
-    import jax.numpy as jnp
-    import ml_dtypes
-    import numpy as np
-
-    if batch.dtype == "f64":
-        jax.config.update("jax_enable_x64", True)
-    logits = batch.logits.view(ml_dtypes.bfloat16) if batch.dtype == "bf16" else batch.logits
-    x, y = jax.device_put(logits), jax.device_put(batch.target.astype(np.int32))
-
-    def loss(x, y):
-        x, y = jnp.moveaxis(x, 1, -1), y[..., None]
-        return jnp.mean(jax.scipy.special.logsumexp(x, axis=-1) - jnp.take_along_axis(x, y, axis=-1)[..., 0])
-
-    forward, both = jax.jit(loss), jax.jit(jax.value_and_grad(loss))
-    yield "jax-jit", FORWARD, lambda: forward(x, y).block_until_ready()
-    yield "jax-jit", FORWARD_BACKWARD, lambda: jax.block_until_ready(both(x, y))[0]
-
-
-def onnxruntime_variants(batch, threads):
-    import onnxruntime
-    from onnx import TensorProto, helper
-
-    if batch.dtype not in ("f32", "f64"):
-        raise Unsupported("SoftmaxCrossEntropyLoss runs in f32 and f64 only")
-    kind = TensorProto.FLOAT if batch.dtype == "f32" else TensorProto.DOUBLE
-    graph = helper.make_graph(
-        [helper.make_node("SoftmaxCrossEntropyLoss", ["x", "y"], ["loss"], reduction="mean")], "loss",
-        [helper.make_tensor_value_info("x", kind, batch.shape),
-         helper.make_tensor_value_info("y", TensorProto.INT64, batch.target.shape)],
-        [helper.make_tensor_value_info("loss", kind, [])])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-    binding = session.io_binding()
-    binding.bind_ortvalue_input("x", onnxruntime.OrtValue.ortvalue_from_numpy(batch.logits))
-    binding.bind_ortvalue_input("y", onnxruntime.OrtValue.ortvalue_from_numpy(batch.target))
-    binding.bind_output("loss")
-
-    def forward():
-        session.run_with_iobinding(binding)
-        return binding.copy_outputs_to_cpu()[0]
-
-    yield "onnxruntime", FORWARD, forward
-
-
-PEERS = {"torch": torch_variants, "jax": jax_variants, "onnxruntime": onnxruntime_variants}
 
 
 class Ours:
@@ -266,8 +140,8 @@ def one_process(arguments):
     """Measures one peer with one number of threads, and writes the rows."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:arguments.threads[0]])
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads[0])
-    __import__(arguments.peer[0])
-    version = sys.modules[arguments.peer[0]].__version__
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's advice about its build
+    version = VERSIONS.get(arguments.peer[0], lambda: __import__(arguments.peer[0]).__version__)()
     rows = []
     for name, shape, dtype in read_list(arguments):
         rows += (new := measure(arguments.peer[0], Batch(name, shape, dtype), arguments.threads[0], arguments.rounds, arguments.lib))
