@@ -177,7 +177,7 @@ function(lossgen_add_library name)
     message(STATUS "lossgen: ${name}: skipped, not for ${cpu}: ${text}")
   endif()
 
-  set(request --library ${prefix} --targets ${targets})
+  set(request --library ${prefix} --host ${cpu} --targets ${targets})
   foreach(list OPS DTYPES LAYOUTS CLASSES)
     if(arg_${list})
       string(TOLOWER ${list} option)

@@ -139,6 +139,8 @@ int main(int argc, char **argv) {
   emit_command
       ->add_option("--stale", request.stale, "error, warn or ignore: what a file tuned for other pipelines is; default: error")
       ->transform(CLI::CheckedTransformer(kStaleNames));
+  emit_command->add_option("--host", request.host,
+                           "x86-64 or arm64: CPU of the programs that launch device kernels, where --targets names none; default: x86-64");
   emit_command->add_option("--sanitize", request.sanitize,
                            "address or thread: kernels that the sanitizer watches, for programs built with it");
   emit_command->add_option("-j,--jobs", options.jobs, "compilations at a time; default: cores, as memory allows");

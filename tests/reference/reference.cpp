@@ -11,6 +11,21 @@ namespace {
 // Where long double is emulated in software (aarch64) double has to do.
 using Wide = std::conditional_t<kWiderThanF64, long double, double>;
 
+// Where nothing wider than the kernels' f64 is at hand, what each addition lost is kept beside the sum (Neumaier).
+class Sum {
+ public:
+  Sum &operator+=(Wide x) {
+    const Wide next = total_ + x;
+    if (!kWiderThanF64) lost_ += std::fabs(total_) >= std::fabs(x) ? (total_ - next) + x : (x - next) + total_;
+    total_ = next;
+    return *this;
+  }
+  operator Wide() const { return kWiderThanF64 || !std::isfinite(total_) ? total_ : total_ + lost_; }
+
+ private:
+  Wide total_ = 0, lost_ = 0;
+};
+
 // max and log(sum exp(x - max)) of one row; a NaN or an infinity that makes the row meaningless comes out as NaN.
 struct LogSum {
   Wide max = 0, log_sum = 0;
@@ -29,18 +44,18 @@ LogSum log_sum_exp(const double *x, int64_t classes, Wide *terms = nullptr) {
     }
     if (std::isnan(x[c])) break;
   }
-  Wide others = 0;  // beside the maximum, whose 1 would swallow the last digits of small ones
+  Sum others;  // beside the maximum, whose 1 would swallow the last digits of small ones
   for (int64_t c = 0; c < classes; ++c) {
     const Wide term = std::exp(static_cast<Wide>(x[c]) - s.max);
     if (c != top) others += term;
     if (terms) terms[c] = term;
   }
-  s.log_sum = std::isfinite(s.max) ? std::log1p(others) : std::numeric_limits<Wide>::quiet_NaN();
+  s.log_sum = std::isfinite(s.max) ? std::log1p(static_cast<Wide>(others)) : std::numeric_limits<Wide>::quiet_NaN();
   return s;
 }
 
 Wide sum_of_others(const Wide *terms, int64_t classes, int64_t y) {
-  Wide others = 0;
+  Sum others;
   for (int64_t c = 0; c < classes; ++c) {
     if (c != y) others += terms[c];
   }
@@ -58,7 +73,7 @@ double at(const std::vector<double> &v, int64_t i) { return v.empty() ? 1.0 : v[
 bool is_ignored(const Options &o, int64_t y) { return o.ignore_index && *o.ignore_index == y; }
 
 Wide denominator_of(const std::vector<int64_t> &target, const Options &o) {
-  Wide weights = 0;
+  Sum weights;
   int64_t valid = 0;
   for (size_t r = 0; r < target.size(); ++r) {
     if (is_ignored(o, target[r])) continue;
@@ -83,7 +98,7 @@ std::vector<Wide> reduce(Result &result, const std::vector<int64_t> &target, con
   const bool mean = o.reduction == Reduction::mean;
   const Wide denominator = mean ? denominator_of(target, o) : 1;
   result.total_weight = mean ? static_cast<double>(denominator) : 0;
-  Wide sum = 0;
+  Sum sum;
   int64_t kept = 0;
   std::vector<Wide> upstream(target.size(), 0);
   for (size_t r = 0; r < target.size(); ++r) {
@@ -129,7 +144,7 @@ std::vector<double> log_softmax_backward(int64_t rows, int64_t classes, const st
   std::vector<double> out(grad.size());
   for (int64_t r = 0; r < rows; ++r) {
     const size_t base = static_cast<size_t>(r * classes);
-    Wide sum = 0;
+    Sum sum;
     for (int64_t c = 0; c < classes; ++c) sum += grad[base + c];
     for (int64_t c = 0; c < classes; ++c) {
       out[base + c] = static_cast<double>(grad[base + c] - std::exp(static_cast<Wide>(log_probs[base + c])) * sum);
@@ -169,7 +184,7 @@ Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x
   result.grad_scale.assign(count, 0.0);
   result.grad.assign(x.size(), 0.0);
   const double e = o.label_smoothing;
-  Wide weight_total = 0;
+  Sum weight_total;
   for (int64_t c = 0; c < classes; ++c) weight_total += at(o.weight, c);
 
   std::vector<LogSum> sums(count);
@@ -188,7 +203,7 @@ Result cross_entropy(int64_t rows, int64_t classes, const std::vector<double> &x
     if (is_ignored(o, y)) continue;
     Wide loss = (1 - e) * at(o.weight, y) * negative_log_prob(row, terms, classes, y, s);
     if (e != 0) {
-      Wide smooth = 0;
+      Sum smooth;
       for (int64_t c = 0; c < classes; ++c) smooth += at(o.weight, c) * ((s.max - row[c]) + s.log_sum);
       loss += e / classes * smooth;
     }
@@ -229,10 +244,10 @@ RowStatistics row_statistics(int64_t rows, int64_t classes, const std::vector<do
     const double *row = x.data() + r * classes;
     const double *nan = std::find_if(row, row + classes, [](double v) { return std::isnan(v); });
     s.argmax.push_back((nan != row + classes ? nan : std::max_element(row, row + classes)) - row);
-    Wide entropy = 0;
+    Sum entropy;
     for (int64_t c = 0; c < classes; ++c) {
       const double lp = log_probs[static_cast<size_t>(r * classes + c)];
-      if (!(std::isinf(lp) && lp < 0)) entropy -= std::exp(static_cast<Wide>(lp)) * lp;
+      if (!(std::isinf(lp) && lp < 0)) entropy += -std::exp(static_cast<Wide>(lp)) * lp;
     }
     s.entropy.push_back(static_cast<double>(entropy));
   }
@@ -260,12 +275,15 @@ Result cross_entropy_probs(int64_t rows, int64_t classes, const std::vector<doub
   result.lse.assign(count, 0.0);
   result.grad_scale.assign(count, 0.0);
   result.grad.assign(x.size(), 0.0);
+  std::vector<LogSum> sums;
   for (int64_t r = 0; r < rows; ++r) {
-    const Wide lse = log_sum_exp(x.data() + r * classes, classes).lse();
-    Wide loss = o.z_loss != 0 && classes > 0 ? o.z_loss * lse * lse : 0;
+    sums.push_back(log_sum_exp(x.data() + r * classes, classes));
+    const Wide lse = sums.back().lse();
+    Sum loss;
+    if (o.z_loss != 0 && classes > 0) loss += o.z_loss * lse * lse;
     for (int64_t c = 0; c < classes; ++c) {
       const size_t i = static_cast<size_t>(r * classes + c);
-      loss -= share(c, i) * log_probs[i];
+      loss += -share(c, i) * log_probs[i];
     }
     result.lse[r] = static_cast<double>(lse);
     result.row_loss[r] = static_cast<double>(loss * at(o.row_weight, r));
@@ -273,12 +291,14 @@ Result cross_entropy_probs(int64_t rows, int64_t classes, const std::vector<doub
   const std::vector<Wide> upstream = reduce(result, nobody, plain);
   for (int64_t r = 0; r < rows && o.want_grad; ++r) {
     const Wide g = upstream[r] * at(o.row_weight, r);
-    Wide mass = o.z_loss != 0 ? 2 * o.z_loss * result.lse[r] : 0;
+    Sum mass;
+    if (o.z_loss != 0) mass += 2 * o.z_loss * result.lse[r];
     for (int64_t c = 0; c < classes; ++c) mass += share(c, static_cast<size_t>(r * classes + c));
     result.grad_scale[r] = static_cast<double>(std::fabs(g * mass));
     for (int64_t c = 0; c < classes; ++c) {
       const size_t i = static_cast<size_t>(r * classes + c);
-      result.grad[i] = static_cast<double>(g * (mass * std::exp(static_cast<Wide>(log_probs[i])) - share(c, i)));
+      const Wide softmax = std::exp(x[i] - sums[r].max) * std::exp(-sums[r].log_sum);
+      result.grad[i] = static_cast<double>(g * (mass * softmax - share(c, i)));
     }
   }
   return result;
