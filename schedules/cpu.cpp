@@ -156,7 +156,7 @@ void schedule_planes(Algorithm &s, const Params &p) {
 
 // Few classes, vectors along them: every step is taken for a tile of rows before the next one, so that no row waits for its
 // own lanes, and the rows' numbers are whole vectors.
-void schedule_across(Algorithm &s, const KernelKey &key, const Params &p, int across) {
+void schedule_few_classes(Algorithm &s, const KernelKey &key, const Params &p, int along) {
   Var tile("tile"), v("v");
   const auto tile_rows = [&](Func f) {
     f.split(s.r, s.r, v, p.vector, TailStrategy::RoundUp)
@@ -166,7 +166,7 @@ void schedule_across(Algorithm &s, const KernelKey &key, const Params &p, int ac
   // The last vector reaches back.
   const auto in_vectors = [&](Func f) {
     Var lane("lane");
-    f.bound(s.c, 0, (int)key.classes).split(s.c, s.c, lane, across, TailStrategy::ShiftInwards).vectorize(lane).unroll(s.c);
+    f.bound(s.c, 0, (int)key.classes).split(s.c, s.c, lane, along, TailStrategy::ShiftInwards).vectorize(lane).unroll(s.c);
   };
   tile_rows(s.per_row);
   s.per_row.vectorize(v);
@@ -181,22 +181,23 @@ void schedule_across(Algorithm &s, const KernelKey &key, const Params &p, int ac
     f.bound_storage(s.r, p.tile).vectorize(s.r, p.vector, TailStrategy::RoundUp);
   }
   // Where the exponentials are made, there is time to ask for what comes.
-  const auto prefetch = [&](Func f) {
-    if (p.prefetch) f.prefetch(s.streamed, s.r, s.r, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  const int at_once = std::min(p.unroll, p.vector);
+  const auto prefetch = [&](Func f, int rows_of_a_step) {
+    if (p.prefetch) f.prefetch(s.streamed, s.r, s.r, std::max(1, p.prefetch / rows_of_a_step), PrefetchBoundStrategy::NonFaulting);
   };
   for (Func &f : s.terms) {
     keep_on_stack(f, level);
     in_vectors(f);
-    f.bound_storage(s.r, p.tile).align_storage(s.c, across);
-    prefetch(f);
+    f.bound_storage(s.r, p.tile).align_storage(s.c, along);
+    prefetch(f, 1);
   }
   for (RowSums &sums : s.row_sums) {
     keep_on_stack(sums.parts, level);
     const Var lane = sums.parts.args()[0];
-    sums.parts.bound_extent(lane, across).bound_storage(s.r, p.tile).vectorize(lane);
-    if (s.terms.empty() && &sums == &s.row_sums.back()) prefetch(sums.parts);
-    sums.parts.unroll(s.r, std::min(p.unroll, p.vector), TailStrategy::RoundUp);
-    int width = across;
+    sums.parts.bound_extent(lane, along).bound_storage(s.r, p.tile).vectorize(lane);
+    if (s.terms.empty() && &sums == &s.row_sums.back()) prefetch(sums.parts, at_once);
+    sums.parts.unroll(s.r, at_once, TailStrategy::RoundUp);
+    int width = along;
     for (Func &f : sums.pairs) {
       keep_on_stack(f, level);
       const Var i = f.args()[0];
@@ -216,7 +217,7 @@ void schedule_unrolled(Algorithm &s, const KernelKey &key, const Params &p) {
         .vectorize(s.r)
         .unroll(s.c)
         .compute_with(s.per_row, block);
-  else if (p.prefetch)  // two outputs walked together: Halide finds nothing to prefetch in the common loop
+  else if (p.prefetch && s.layout == LOSSGEN_LAYOUT_planes)  // two outputs walked together: Halide finds nothing to prefetch in the common loop
     s.per_row.prefetch(s.streamed, block, block, p.prefetch, PrefetchBoundStrategy::NonFaulting);
   const LoopLevel level(s.per_row, block);
   for (Func &f : s.row_values) {
@@ -232,8 +233,8 @@ void schedule_unrolled(Algorithm &s, const KernelKey &key, const Params &p) {
 }  // namespace
 
 void schedule_cpu(Algorithm &algorithm, const KernelKey &key, const Params &params) {
-  const int across = lanes_of(key, params).across;
-  if (across) schedule_across(algorithm, key, params, across);
+  const int along = lanes_of(key, params).along_classes;
+  if (along) schedule_few_classes(algorithm, key, params, along);
   else if (is_unrolled(key.stage)) schedule_unrolled(algorithm, key, params);
   else if (algorithm.layout == LOSSGEN_LAYOUT_planes) schedule_planes(algorithm, params);
   else schedule_rows(algorithm, params);

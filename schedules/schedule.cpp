@@ -17,9 +17,12 @@ constexpr int kClassBlock = 16;
 // Rows add up this many steps of vector * unroll classes at a time: a lane's sum over 2^18 equal terms was 38 ulp off.
 constexpr int kStepBlock = 64;
 
-// Vectors of 32 bytes along a row's few classes, unless their last one would waste more than a third of the lanes: then, and
-// below 8 classes, one lane per row. ns a row, along / across the rows (EPYC 9004, v4, loss and gradient): 8 classes 6.5 / 7.8,
-// 10 8.9 / 8.9, 13 9.0 / 10.8, 21 11.5 / 16.1, 32 13.4 / 23.3. Vectors of 64 bytes: 21 classes 13.6.
+// Sums and maxima of a tile take about twice as much again: lossgen.h states what a call may take.
+constexpr int64_t kMostTileBytes = 16 << 10;
+
+// Vectors along a row's few classes, of 8 lanes at most, unless more than a third of all their lanes would be wasted: then, and
+// below 8 classes, one lane per row. ns a row, this / one lane per row (EPYC 9004, v4, f32, loss and gradient): 8 classes 6.5 / 7.8,
+// 10 8.9 / 8.9, 13 9.0 / 10.8, 21 11.5 / 16.1, 32 13.4 / 23.3. With 16 lanes: 21 classes 13.6.
 int lanes_of_few_classes(const KernelKey &key, const Params &p) {
   const int lanes = std::min(p.vector, key.dtype == LOSSGEN_DTYPE_f64 ? 4 : 8);
   const int64_t padded = (key.classes + lanes - 1) / lanes * lanes;
@@ -117,11 +120,14 @@ void check_params(const KernelKey &key, const Params &params) {
     return;
   }
   if (params.vector & (params.vector - 1)) refuse("vector", params.vector, "lanes are a power of two");
-  const int across = lanes_of(key, params).across;
-  if (across & (across - 1) || across > std::max<int64_t>(1, key.classes))
-    refuse("class_group", across, "lanes along few classes are a power of two and no more than the classes");
-  if (across && params.unroll & (params.unroll - 1)) refuse("unroll", params.unroll, "rows of few classes at a time are a power of two");
-  if (across ? params.tile < params.vector || params.tile % params.vector
+  const int along = lanes_of(key, params).along_classes;
+  if (along & (along - 1) || along > std::max<int64_t>(1, key.classes))
+    refuse("class_group", along, "lanes along few classes are a power of two and no more than the classes");
+  const int64_t tile_bytes = params.tile * key.classes * (key.dtype == LOSSGEN_DTYPE_f64 ? 8 : 4);
+  if (along && tile_bytes > kMostTileBytes)
+    refuse("tile", params.tile, "rows of few classes keep at most " + std::to_string(kMostTileBytes) + " bytes of terms on the stack");
+  if (along && params.unroll & (params.unroll - 1)) refuse("unroll", params.unroll, "rows of few classes at a time are a power of two");
+  if (along ? params.tile < params.vector || params.tile % params.vector
              : key.layout == LOSSGEN_LAYOUT_planes && !is_unrolled(key.stage) && params.tile % params.vector)
     refuse("tile", params.tile, "not a multiple of vector = " + std::to_string(params.vector));
   if (key.layout == LOSSGEN_LAYOUT_strided && params.prefetch)

@@ -17,7 +17,7 @@ Params x86_defaults(const KernelKey &key) {
   // Where the logits are in L3 already, two passes that ask for more than 4 KiB ahead are slower: log_softmax of (4096, 1000)
   // again and again, 128 and 256 vectors ahead 2.0 ms, up to 64 1.3. From memory there is no difference.
   if (key.stage == LOSSGEN_STAGE_log_softmax_forward && key.layout == LOSSGEN_LAYOUT_rows) p.prefetch = 64;
-  // Of many planes, the hardware follows few: (4, 21, 500, 500) forward, EPYC 9004, 13.0 to 10.8 ms. Rows gain nothing.
+  // Of many planes, the hardware follows few: (4, 21, 500, 500) forward, EPYC 9004, 13.0 to 10.8 ms. Rows: default_params.
   if (is_unrolled(key.stage)) p.prefetch = key.layout == LOSSGEN_LAYOUT_planes ? 8 : 0;
   p.class_group = 4;  // four exponentials in flight per pixel vector
   p.tile = 256;       // 1 KiB per class: the per-pixel sums and references stay in L1

@@ -39,12 +39,12 @@ inline bool is_unrolled(lossgen_stage_id stage) {
 // (rows: steps of all lanes), summed again, so that the rounding error grows with the block and the number of blocks, not with
 // their product; planes add up the blocks with compensation, so that it grows with the block alone.
 // unrolled: a class count known at compile time, written out as one expression; vectors run along the rows, whole ones,
-// and a row's terms stay in registers; with across, in vectors of so many classes of one row, and `vector` rows' sums are
+// and a row's terms stay in registers; with along_classes, in vectors of so many classes of one row, and `vector` rows' sums are
 // brought together. None of them: one sum from the first class to the last, or what a schedule makes of it.
 struct Lanes {
   int vector = 0, unroll = 1, block = 0;
   bool unrolled = false;
-  int across = 0;
+  int along_classes = 0;
 };
 
 struct Reduction {
@@ -56,9 +56,9 @@ struct Reduction {
   Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch
 };
 
-// Lanes.across
+// Lanes.along_classes
 struct RowSums {
-  Halide::Func parts;               // f(l, r): a row's terms, `across` of them side by side
+  Halide::Func parts;               // f(l, r): a row's terms, so many of them side by side
   std::vector<Halide::Func> pairs;  // f(i): neighbours added up; in the last one, i is the row
 };
 
@@ -67,7 +67,7 @@ struct Algorithm {
   Halide::Var r{"r"}, c{"c"};
   Halide::Var x{"x"}, o{"o"};  // device planes: r = o * extent of x + x
   std::vector<Halide::Func> row_values;  // f(r): read once per logit or reduction, computed once per row
-  std::vector<Halide::Func> terms;       // Lanes.unrolled: f(r, c), computed once per logit, in order with row_values
+  std::vector<Halide::Func> terms;       // Lanes.unrolled: f(r, c), along the classes f(c, r), computed once per logit, in order with row_values
   std::vector<RowSums> row_sums;
   std::vector<Reduction> reductions;  // in order; later ones may read earlier ones
   Halide::Func per_row;               // f(r), one value or a Tuple; undefined if the stage has none

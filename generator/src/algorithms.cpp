@@ -140,19 +140,19 @@ Algorithm cross_entropy_unrolled(Builder &b) {
   if (backward) a = b.per_row("a", b.acc());
   // Along the rows each logit is loaded once: with class strides of a power of two its cache line may be gone soon.
   const Builder::Term load = [&](const Expr &c) { return b.at(logits, c); };
-  const Builder::Term x = b.across() ? load : b.keep("x", load);
+  const Builder::Term x = b.along_classes() ? load : b.keep("x", load);
   Func peak = b.max_of_classes("peak", x);
   const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.r()) < 0;
   Func y = b.once_per_row("y", {class_of(b, cls)});
   const auto target = [&](const Expr &c) { return (c ^ y(b.r())) == 0; };
-  Func picked = b.across() ? b.once_per_row("picked", {load(y(b.r()))})
+  Func picked = b.along_classes() ? b.once_per_row("picked", {load(y(b.r()))})
                            : b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); });
   const Builder::Term make = [&](const Expr &c) { return exp_of_difference(x(c), peak(b.r()), true); };
-  const Builder::Term term = b.across() && !backward ? make : b.keep("term", make);
+  const Builder::Term term = b.along_classes() && !backward ? make : b.keep("term", make);
   Func others = b.sum_of_others("others", y(b.r()), term);
   // Picked like the logit: one more exp of 16 lanes costs 15 % at 2 and 10 classes.
   Expr own;
-  if (!b.across()) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.r());
+  if (!b.along_classes()) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.r());
   const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true, own);
   b.rows("row", {select(ignored, zero, row.nll), row.lse});
   if (!backward) return b.stage();

@@ -109,10 +109,10 @@ class Builder {
   Term keep(const char *name, const Term &term) {
     if (!lanes_.unrolled) return term;
     Halide::Func f(name);
-    if (lanes_.across) f(c(), r()) = term(c());
+    if (lanes_.along_classes) f(c(), r()) = term(c());
     else f(r(), c()) = term(c());
     stage_.terms.push_back(f);
-    return [f, this](const Halide::Expr &c) { return lanes_.across ? f(c, r()) : f(r(), c); };
+    return [f, this](const Halide::Expr &c) { return lanes_.along_classes ? f(c, r()) : f(r(), c); };
   }
 
   Halide::RDom over(const Halide::Expr &count) const { return Halide::RDom(0, count, "k"); }
@@ -204,7 +204,7 @@ class Builder {
   const Halide::Var &c() const { return stage_.c; }
   Halide::Type acc() const { return acc_; }
   Halide::Expr class_count() const { return stage_.class_count; }
-  bool across() const { return lanes_.across != 0; }
+  bool along_classes() const { return lanes_.along_classes != 0; }
   const KernelKey &key() const { return key_; }
   const Algorithm &stage() const { return stage_; }
 
@@ -244,7 +244,7 @@ class Builder {
   // a comparison for every vector costs a sixth of the time.
   Halide::Func over_classes(const char *name, const Halide::Expr &identity, const Term &term, bool maximum,
                             const Halide::Expr &without = {}, const Term &masked = {}) {
-    if (lanes_.across) return across_rows(name, identity, without.defined() ? masked : term, maximum);
+    if (lanes_.along_classes) return sum_few_classes(name, identity, without.defined() ? masked : term, maximum);
     if (lanes_.unrolled) {
       // Four chains, each a Func of its own: in one expression Halide and LLVM line up whatever tree is written, and the
       // latency of a chain over all classes is longer than all other work.
@@ -364,8 +364,8 @@ class Builder {
 
   // A row's few classes in vectors, the last of which reaches back and leaves out what was added; then pairs of neighbours,
   // and of their sums, of `vector` rows at once, until one number per row is left: no row waits for its own lanes.
-  Halide::Func across_rows(const char *name, const Halide::Expr &identity, const Term &term, bool maximum) {
-    const int classes = (int)key_.classes, width = lanes_.across;
+  Halide::Func sum_few_classes(const char *name, const Halide::Expr &identity, const Term &term, bool maximum) {
+    const int classes = (int)key_.classes, width = lanes_.along_classes;
     Halide::Var l("l"), i("i");
     RowSums sums{Halide::Func(std::string(name) + "_parts"), {}};
     Halide::Expr all;
@@ -381,7 +381,8 @@ class Builder {
     };
     for (int w = width; w > 1; w /= 2) {
       Halide::Func pair(std::string(name) + "_pairs" + std::to_string(w / 2));
-      pair(i) = combine(lane(2 * i), lane(2 * i + 1), maximum);
+      const Halide::Expr both = combine(lane(2 * i), lane(2 * i + 1), maximum);
+      pair(i) = maximum && w == 2 ? max(both, identity) : both;
       sums.pairs.push_back(pair);
     }
     stage_.row_sums.push_back(sums);

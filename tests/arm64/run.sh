@@ -1,25 +1,25 @@
 #!/bin/bash
-# The test programs on an ARM CPU that qemu emulates: lossgen cross built as docs/cross-compile.md says, its tests with it. Arguments:
-# the generator, the checkout, a folder to build in, CMake, Ninja, the folder with dlpack/. Ends with 77 (skipped) where compiler,
-# emulator or GoogleTest's sources are missing.
+# The test programs on an ARM CPU that qemu emulates: lossgen cross built as docs/cross-compile.md says, its tests with it.
+# Arguments: the generator, the checkout, a folder to build in, CMake, its generator and make program, the folder with dlpack/.
+# Ends with 77 (skipped) where compiler, emulator or GoogleTest's sources are missing.
 set -euo pipefail
-generator=$1 root=$2 out=$3 cmake=$4 ninja=$5 dlpack=$6
+generator=$1 root=$2 out=$3 cmake=$4 style=$5 make=$6 dlpack=${7:-$root/runtime/include}
 qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || true)
 command -v aarch64-linux-gnu-g++ >/dev/null || { echo "SKIPPED: no aarch64-linux-gnu-g++ (tools/test --with arm64 installs it)"; exit 77; }
 [ -n "$qemu" ] || { echo "SKIPPED: no qemu-aarch64 (tools/test --with arm64 installs it)"; exit 77; }
 [ -f /usr/src/googletest/CMakeLists.txt ] || { echo "SKIPPED: no GoogleTest sources in /usr/src/googletest"; exit 77; }
 emulator=("$qemu" -L /usr/aarch64-linux-gnu)
 
-"$cmake" -S "$root" -B "$out" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" -DCMAKE_TOOLCHAIN_FILE="$root/tests/install/cross/aarch64.cmake" \
+"$cmake" -S "$root" -B "$out" -G "$style" -DCMAKE_MAKE_PROGRAM="$make" -DCMAKE_TOOLCHAIN_FILE="$root/tests/install/cross/aarch64.cmake" \
   -DLOSSGEN_GENERATOR="$generator" -DLOSSGEN_DLPACK_INCLUDE_DIR="$dlpack" -DCMAKE_CROSSCOMPILING_EMULATOR="$(IFS=";"; echo "${emulator[*]}")" \
   -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG" -DLOSSGEN_BUILD_TOOLS=OFF -DLOSSGEN_BUILD_MLIR=OFF >"$out.log" 2>&1 ||
   { cat "$out.log"; exit 1; }
-"$ninja" -C "$out" >"$out.log" 2>&1 || { tail -50 "$out.log"; exit 1; }
+"$cmake" --build "$out" -j "$(nproc)" >"$out.log" 2>&1 || { tail -50 "$out.log"; exit 1; }
 
-# Death tests, and with them the CUDA host side's, start themselves again, which an emulator's process cannot. And a slice: the emulator is some 30 times slower than the
-# machine; LOSSGEN_TEST_FULL=1 runs everything else.
-filter='-*DeathTest*'
-[ -n "${LOSSGEN_TEST_FULL:-}" ] || filter+=':*ManyClasses*:*ClassCounts*:*TenMillionRows*:*HardInputs/f64:*HardInputs/f16:*InnerExtents/f64:*InnerExtents/bf16'
+# Death tests, and with them the CUDA host side's, start themselves again, which an emulator's process cannot. And a slice: the
+# emulator is some 30 times slower than the machine; LOSSGEN_TEST_FULL=1 runs everything else.
+filter='-*DeathTest*' cases=20000
+[ -n "${LOSSGEN_TEST_FULL:-}" ] || cases=1000 filter+=':*ManyClasses*:*ClassCounts*:*TenMillionRows*:*HardInputs/f64:*HardInputs/f16:*InnerExtents/f64:*InnerExtents/bf16'
 failed=0
 for program in "$out"/tests/*/*_test; do
   name=${program#"$out/tests/"}
@@ -27,5 +27,5 @@ for program in "$out"/tests/*/*_test; do
   echo "$name"
   "${emulator[@]}" "$program" --gtest_brief=1 --gtest_filter="$filter" || failed=1
 done
-"${emulator[@]}" "$out/tests/fuzz/lossgen_fuzz" --cases "${LOSSGEN_TEST_FULL:+20}1000" --jobs 2 || failed=1
+"${emulator[@]}" "$out/tests/fuzz/lossgen_fuzz" --cases "${cases}" --jobs 2 || failed=1
 exit $failed

@@ -100,8 +100,8 @@
   A(in, sum, 1, acc)                                 \
   A(out, grad_logits, 2, logit)
 
-/* For a few classes, known at compile time (rows, planes): all terms of a vector of rows stay in registers, so both stages in
- * one, exact, with d = a. Takes whole vectors of rows: multiples of block_granule. */
+/* For a few classes, known at compile time (rows, planes): all terms of a vector or a tile of rows stay in registers or on the
+ * stack, so both stages in one, exact, with d = a. Takes whole vectors of rows: multiples of block_granule. */
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled(A) \
   A(in, logits, 2, logit)                              \
   A(in, cls, 1, i32)                                   \

@@ -30,7 +30,7 @@ const char *meaning(const std::string &parameter) {
        "out"},
       {"prefetch", "vectors ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
       {"class_group", "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them"},
-      {"tile", "pixels whose sums stay in L1 between the passes over the classes"},
+      {"tile", "pixels, or rows of few known classes, whose sums stay in L1 between the passes over the classes"},
       {"block_bytes",
        "logits handed to a kernel at once: small enough to be in cache for the second pass, large enough to make calls "
        "few"},

@@ -109,6 +109,7 @@ void add_axes(Unit *unit, bool walks) {
   if (is_unrolled(unit->stages[0]) && unit->layout == LOSSGEN_LAYOUT_rows) {
     add("class_group", steps(1, 16));
     add("tile", steps(16, 256));
+    if (walks) add("prefetch", {0, 32, 64, 128, 256});
   } else if (is_unrolled(unit->stages[0]) || unit->call == "nll_loss_forward") {
   } else if (unit->layout == LOSSGEN_LAYOUT_planes) {
     add("class_group", steps(1, 16));
