@@ -20,11 +20,11 @@ constexpr int kStepBlock = 64;
 // Sums and maxima of a tile take about twice as much again: lossgen.h states what a call may take.
 constexpr int64_t kMostTileBytes = 16 << 10;
 
-// Vectors along a row's few classes, of 8 lanes at most, unless more than a third of all their lanes would be wasted: then, and
+// Vectors along a row's few classes, of 32 bytes at most, unless more than a third of all their lanes would be wasted: then, and
 // below 8 classes, one lane per row. ns a row, this / one lane per row (EPYC 9004, v4, f32, loss and gradient): 8 classes 6.5 / 7.8,
 // 10 8.9 / 8.9, 13 9.0 / 10.8, 21 11.5 / 16.1, 32 13.4 / 23.3. With 16 lanes: 21 classes 13.6.
 int lanes_of_few_classes(const KernelKey &key, const Params &p) {
-  const int lanes = std::min(p.vector, key.dtype == LOSSGEN_DTYPE_f64 ? 4 : 8);
+  const int lanes = std::min(p.vector, 32 / accumulator_type(key.dtype).bytes());
   const int64_t padded = (key.classes + lanes - 1) / lanes * lanes;
   return key.classes >= 8 && 2 * padded <= 3 * key.classes ? lanes : 1;
 }
@@ -123,7 +123,7 @@ void check_params(const KernelKey &key, const Params &params) {
   const int along = lanes_of(key, params).along_classes;
   if (along & (along - 1) || along > std::max<int64_t>(1, key.classes))
     refuse("class_group", along, "lanes along few classes are a power of two and no more than the classes");
-  const int64_t tile_bytes = params.tile * key.classes * (key.dtype == LOSSGEN_DTYPE_f64 ? 8 : 4);
+  const int64_t tile_bytes = params.tile * key.classes * accumulator_type(key.dtype).bytes();
   if (along && tile_bytes > kMostTileBytes)
     refuse("tile", params.tile, "rows of few classes keep at most " + std::to_string(kMostTileBytes) + " bytes of terms on the stack");
   if (along && params.unroll & (params.unroll - 1)) refuse("unroll", params.unroll, "rows of few classes at a time are a power of two");

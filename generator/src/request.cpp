@@ -1,6 +1,7 @@
 #include "request.h"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 
 #include "lossgen/kernel_names.h"
@@ -105,7 +106,20 @@ std::vector<std::string> known_dtypes() {
   return names;
 }
 std::vector<std::string> known_layouts() { return {"rows", "planes", "strided"}; }
-std::vector<std::string> known_hosts() { return {"x86-64", "arm64"}; }
+// The CPUs among the targets' machines, each once.
+static std::vector<std::string> hosts_of(const std::vector<int> &targets) {
+  std::vector<std::string> hosts;
+  for (int t : targets) {
+    const std::string machine = kTargetMachines[t];
+    if (machine != "cuda" && std::find(hosts.begin(), hosts.end(), machine) == hosts.end()) hosts.push_back(machine);
+  }
+  return hosts;
+}
+std::vector<std::string> known_hosts() {
+  std::vector<int> all(LOSSGEN_TARGET_COUNT);
+  std::iota(all.begin(), all.end(), 0);
+  return hosts_of(all);
+}
 std::vector<std::string> known_sanitizers() { return {"address", "thread"}; }
 std::vector<std::string> known_targets() { return {std::begin(kTargetNames), std::end(kTargetNames)}; }
 
@@ -170,11 +184,7 @@ std::vector<Kernel> expand(const Request &request) {
 
   // Device kernels go with the objects of every CPU in the request.
   select("host", {request.host}, known_hosts());
-  std::vector<std::string> hosts;
-  for (int t : targets) {
-    const std::string machine = kTargetMachines[t];
-    if (machine != "cuda" && std::find(hosts.begin(), hosts.end(), machine) == hosts.end()) hosts.push_back(machine);
-  }
+  std::vector<std::string> hosts = hosts_of(targets);
   if (hosts.empty()) hosts.push_back(request.host);
 
   std::vector<lossgen_stage_id> stages;
