@@ -1,5 +1,5 @@
-// The ops on device tensors against the f64 reference: the PTX that a GPU would get, run on the CPU, through the whole
-// host side. Every access to memory is checked for bounds, shared memory for races.
+// The ops on device tensors against the f64 reference, through the whole host side: on the stand-in the PTX that a GPU
+// would get, run on the CPU, every access to memory checked for bounds, shared memory for races; or on a GPU.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "../reference/random.h"
-#include "fake_cuda.h"
+#include "memory.h"
 #include "problem.h"
 
 namespace {
@@ -89,11 +89,11 @@ void expect_close(const std::vector<double> &got, const std::vector<double> &wan
 }
 
 #define ASSERT_OK(call) \
-  ASSERT_EQ(LOSSGEN_OK, call) << lossgen_last_error() << " / " << fake_cuda::state().last_problem
+  ASSERT_EQ(LOSSGEN_OK, call) << lossgen_last_error() << " / " << memory::last_problem()
 
 class Ops : public testing::TestWithParam<int> {
  protected:
-  void TearDown() override { fake_cuda::free_all(); }
+  void TearDown() override { memory::free_all(); }
 };
 
 TEST_P(Ops, ForwardBackward) {
@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Ops, testing::Range(0, (int)(sizeof(kShapes) / 
 
 class Rules : public testing::Test {
  protected:
-  void TearDown() override { fake_cuda::free_all(); }
+  void TearDown() override { memory::free_all(); }
 };
 
 // Rows that hold NaN and infinities, in each layout.
@@ -345,7 +345,7 @@ TEST_F(Rules, HalfPrecision) {
       for (size_t i = 0; i < grad.size(); i++)
         wrong += !(std::fabs(grad[i] - want.grad[i]) <= std::fabs(want.grad[i]) * rounding + 1e-6);
       EXPECT_EQ(0u, wrong);
-      fake_cuda::free_all();
+      memory::free_all();
     }
   }
 }

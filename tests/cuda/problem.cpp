@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "convert.h"
-#include "fake_cuda.h"
+#include "memory.h"
 
 Tensor::Tensor(DLDataType type, std::vector<int64_t> s, std::vector<int> order, int64_t pad, size_t offset)
     : shape(std::move(s)), strides(shape.size()) {
@@ -14,7 +14,8 @@ Tensor::Tensor(DLDataType type, std::vector<int64_t> s, std::vector<int> order, 
     strides[order[i]] = stride;
     stride *= shape[order[i]] + (i + 1 == shape.size() ? pad : 0);
   }
-  data = fake_cuda::allocate((size_t)(stride > 0 ? stride : 1) * type.bits / 8, 0, offset);
+  bytes = (size_t)(stride > 0 ? stride : 1) * type.bits / 8;
+  data = memory::allocate(bytes, offset);
   view = lossgen_tensor_on({kDLCUDA, 0}, data, type, (int32_t)shape.size(), shape.data(), strides.data());
 }
 
@@ -61,15 +62,26 @@ void with_type(DLDataType type, Visit visit) {
 }  // namespace
 
 void Tensor::fill(const std::vector<double> &values) {
+  std::vector<char> host(bytes);
+  memory::download(host.data(), data, bytes);  // what lies between the elements stays
   with_type(view.dtype, [&](auto zero) {
-    for (int64_t k = 0; k < size(); k++) static_cast<decltype(zero) *>(data)[offset_of(k)] = (decltype(zero))values[k];
+    for (int64_t k = 0; k < size(); k++) {
+      const auto v = (decltype(zero))values[k];
+      std::memcpy(&host[(size_t)offset_of(k) * sizeof v], &v, sizeof v);
+    }
   });
+  memory::upload(data, host.data(), bytes);
 }
 
 std::vector<double> Tensor::read() const {
+  std::vector<char> host(bytes);
+  memory::download(host.data(), data, bytes);
   std::vector<double> values(size());
-  with_type(view.dtype, [&](auto zero) {
-    for (int64_t k = 0; k < size(); k++) values[k] = (double)static_cast<decltype(zero) *>(data)[offset_of(k)];
+  with_type(view.dtype, [&](auto v) {
+    for (int64_t k = 0; k < size(); k++) {
+      std::memcpy(&v, &host[(size_t)offset_of(k) * sizeof v], sizeof v);
+      values[k] = (double)v;
+    }
   });
   return values;
 }
@@ -106,5 +118,5 @@ void from_rows(Tensor &t, const std::vector<double> &rows) {
 
 void give_workspace(const char *op, const Tensor &logits, lossgen_options *options) {
   options->workspace_bytes = lossgen_workspace_size(op, &logits.view, options);
-  options->workspace = fake_cuda::allocate(options->workspace_bytes + 1);
+  options->workspace = memory::allocate(options->workspace_bytes + 1);
 }

@@ -1,4 +1,4 @@
-// Problems in fake device memory, and what the reference says of them.
+// Problems in device memory, and what the reference says of them.
 #ifndef LOSSGEN_TESTS_CUDA_PROBLEM_H
 #define LOSSGEN_TESTS_CUDA_PROBLEM_H
 
@@ -8,12 +8,13 @@
 #include "../reference/reference.h"
 #include "lossgen/lossgen.h"
 
-// A tensor on the fake device with the storage order given by strides; element k of the dense row-major order is
+// A tensor on the device with the storage order given by strides; element k of the dense row-major order is
 // found by walking the shape.
 struct Tensor {
   std::vector<int64_t> shape, strides;
   DLTensor view{};
   void *data = nullptr;
+  size_t bytes = 0;
 
   Tensor() = default;
   // order: axes from outermost to innermost in memory (empty = as they come); pad: extra elements per innermost run;
@@ -26,7 +27,6 @@ struct Tensor {
   int64_t offset_of(int64_t k) const;  // in elements
   void fill(const std::vector<double> &values);
   std::vector<double> read() const;
-  float &f32(int64_t k) const { return static_cast<float *>(data)[offset_of(k)]; }
 };
 
 DLDataType f32();

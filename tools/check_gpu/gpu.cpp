@@ -33,6 +33,12 @@ void cu(const char *name, Arguments... arguments) {
 
 uint64_t address(const void *p) { return reinterpret_cast<uint64_t>(p); }
 
+int device_count() {
+  int devices = 0;
+  cu("cuDeviceGetCount", &devices);
+  return devices;
+}
+
 int attribute(int which, int device) {
   int value = 0;
   cu("cuDeviceGetAttribute", &value, which, device);
@@ -41,10 +47,15 @@ int attribute(int which, int device) {
 
 }  // namespace
 
+bool Gpu::present() {
+  void *library = dlopen("libcuda.so.1", RTLD_NOW);
+  const auto init = library ? reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit")) : nullptr;
+  return init != nullptr && init(0) == 0 && device_count() > 0;
+}
+
 Gpu::Gpu(int ordinal) {
   cu("cuInit", 0u);
-  int devices = 0;
-  cu("cuDeviceGetCount", &devices);
+  const int devices = device_count();
   if (ordinal < 0 || ordinal >= devices) stop("there are " + std::to_string(devices) + " devices");
   cu("cuDeviceGet", &device_, ordinal);
   void *context = nullptr;

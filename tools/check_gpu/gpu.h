@@ -9,6 +9,7 @@
 
 class Gpu {
  public:
+  static bool present();  // a driver with a device
   explicit Gpu(int device);
 
   std::string name() const;

@@ -1,0 +1,44 @@
+// A real device, and the tests' main: exit code 77 where there is none.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "../../tools/check_gpu/gpu.h"
+#include "memory.h"
+
+namespace {
+
+const Gpu *gpu = nullptr;
+std::vector<void *> blocks;
+
+}  // namespace
+
+namespace memory {
+
+void *allocate(size_t bytes, size_t offset) {
+  blocks.push_back(gpu->allocate(bytes + offset));
+  return static_cast<char *>(blocks.back()) + offset;
+}
+void free_all() {
+  for (void *block : blocks) gpu->release(block);
+  blocks.clear();
+}
+void upload(void *to, const void *from, size_t bytes) { gpu->upload(to, from, bytes); }
+void download(void *to, const void *from, size_t bytes) { gpu->download(to, from, bytes); }
+std::string last_problem() { return "on " + gpu->name(); }
+
+}  // namespace memory
+
+int main(int argc, char **argv) {
+  testing::InitGoogleTest(&argc, argv);
+  if (!Gpu::present()) {
+    std::printf("no GPU: libcuda.so.1 is missing or finds no device\n");
+    return 77;
+  }
+  const Gpu device(0);
+  gpu = &device;
+  std::printf("on %s\n", device.name().c_str());
+  return RUN_ALL_TESTS();
+}
