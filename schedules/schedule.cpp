@@ -104,7 +104,13 @@ Target halide_target(lossgen_target_id target, const std::string &host) {
 }
 
 Lanes lanes_of(const KernelKey &key, const Params &params) {
-  if (is_device(key.target)) return {};
+  if (is_device(key.target)) {
+    Lanes lanes;
+    const bool planes = key.layout == LOSSGEN_LAYOUT_planes;
+    lanes.threads = planes ? 0 : params.threads;
+    lanes.unroll = planes ? params.class_group : params.unroll;
+    return lanes;
+  }
   if (is_unrolled(key.stage))
     return {params.vector, 1, 0, true, key.layout == LOSSGEN_LAYOUT_rows && params.class_group > 1 ? params.class_group : 0};
   if (key.layout == LOSSGEN_LAYOUT_planes) return {0, 1, kClassBlock};

@@ -18,6 +18,11 @@ inline bool is_row_stage(lossgen_stage_id stage) {
   return stage == LOSSGEN_STAGE_target_classes || stage >= LOSSGEN_STAGE_device_rows;
 }
 
+// Layouts whose rows are multiples of 4 elements.
+inline bool is_aligned(lossgen_layout_id layout) {
+  return layout == LOSSGEN_LAYOUT_rows4 || layout == LOSSGEN_LAYOUT_short4;
+}
+
 struct KernelKey {
   lossgen_stage_id stage;
   lossgen_dtype_id dtype;
@@ -40,11 +45,13 @@ inline bool is_unrolled(lossgen_stage_id stage) {
 // their product; planes add up the blocks with compensation, so that it grows with the block alone.
 // unrolled: a class count known at compile time, written out as one expression; vectors run along the rows, whole ones,
 // and a row's terms stay in registers; with along_classes, in vectors of so many classes of one row, and `vector` rows' sums are
-// brought together. None of them: one sum from the first class to the last, or what a schedule makes of it.
+// brought together. threads, vector, unroll: devices, threads that walk along a row, each loading unroll times `vector` elements
+// at a time. None of them: one sum from the first class to the last, planes `unroll` classes at a time.
 struct Lanes {
   int vector = 0, unroll = 1, block = 0;
   bool unrolled = false;
   int along_classes = 0;
+  int threads = 0;
 };
 
 struct Reduction {
@@ -52,6 +59,7 @@ struct Reduction {
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1
+  Halide::Func few;           // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, few(l, r) sums of those
   std::vector<Halide::Func> halves;  // Lanes.vector: sums of half as many lanes each, down to one; func takes that
   Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch
 };
@@ -66,6 +74,7 @@ struct Algorithm {
   std::vector<Halide::Argument> inputs;
   Halide::Var r{"r"}, c{"c"};
   Halide::Var x{"x"}, o{"o"};  // device planes: r = o * extent of x + x
+  Halide::Var part{"part"};    // devices, long rows: what is f(r) elsewhere is f(r, part)
   std::vector<Halide::Func> row_values;  // f(r): read once per logit or reduction, computed once per row
   std::vector<Halide::Func> terms;       // Lanes.unrolled: f(r, c), along the classes f(c, r), computed once per logit, in order with row_values
   std::vector<RowSums> row_sums;
@@ -87,7 +96,6 @@ struct Algorithm {
 
 // The algorithm of key.stage for key.dtype and key.layout. Throws Halide::Error on a key that no stage takes.
 Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes = {});
-Algorithm build_device_algorithm(const KernelKey &key);  // the stages named device_*
-
+Algorithm build_device_algorithm(const KernelKey &key, const Lanes &lanes);  // the stages named device_*
 
 }  // namespace lossgen

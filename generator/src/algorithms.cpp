@@ -110,6 +110,32 @@ Algorithm cross_entropy_forward(Builder &b) {
   return b.stage();
 }
 
+// Long rows on devices, where blocks of threads share a row: exact in each part, and from the parts.
+Algorithm cross_entropy_forward_parts(Builder &b) {
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
+  const Var part = b.split_rows();
+  Func y = b.once_per_row("y", {cls(b.r())});
+  Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
+  Func others = b.sum_of_others("others", y(b.r(), part), [&](const Expr &c) {
+    return exp_of_difference(b.at(logits, c), peak(b.r(), part), true);
+  });
+  b.rows("parts", {peak(b.r(), part), others(b.r(), part)});
+  return b.stage();
+}
+
+Algorithm cross_entropy_forward_join(Builder &b) {
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), peaks = b.terms("peaks"), sums = b.terms("sums");
+  Func picked = b.once_per_row("picked", {b.at(logits, clamp(cls(b.r()), 0, logits.dim(0).extent() - 1))});
+  Func peak = b.max_of_classes("peak", [&](const Expr &p) { return peaks(p, b.r()); });
+  Func others = b.sum_of_classes("others", [&](const Expr &p) {
+    // A part of -inf alone has sum 0, and so adds nothing.
+    return sums(p, b.r()) * exp_of_difference(peaks(p, b.r()), peak(b.r()), true);
+  });
+  const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true);
+  b.rows("row", {select(cls(b.r()) < 0, Internal::make_zero(b.acc()), row.nll), row.lse, peak(b.r()), row.sum});
+  return b.stage();
+}
+
 Algorithm cross_entropy_backward(Builder &b) {
   const bool general = b.key().stage == LOSSGEN_STAGE_cross_entropy_backward_general;
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), weight, smooth;
@@ -134,30 +160,33 @@ Algorithm cross_entropy_backward_terms(Builder &b) {
   return b.stage();
 }
 
-Algorithm cross_entropy_unrolled(Builder &b) {
-  const bool backward = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
+// Both passes in one stage: for a few classes known at compile time, and on devices.
+Algorithm cross_entropy_fused(Builder &b) {
+  const bool backward = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward_unrolled;
+  // One lane per row, all classes in registers: what belongs to the row's class is picked among them.
+  const bool picks = is_unrolled(b.key().stage) && !b.along_classes();
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), a;
   if (backward) a = b.per_row("a", b.acc());
   // Along the rows each logit is loaded once: with class strides of a power of two its cache line may be gone soon.
   const Builder::Term load = [&](const Expr &c) { return b.at(logits, c); };
-  const Builder::Term x = b.along_classes() ? load : b.keep("x", load);
+  const Builder::Term x = picks ? b.keep("x", load) : load;
   Func peak = b.max_of_classes("peak", x);
-  const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.r()) < 0;
-  Func y = b.once_per_row("y", {class_of(b, cls)});
-  const auto target = [&](const Expr &c) { return (c ^ y(b.r())) == 0; };
-  Func picked = b.along_classes() ? b.once_per_row("picked", {load(y(b.r()))})
-                           : b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); });
-  const Builder::Term make = [&](const Expr &c) { return exp_of_difference(x(c), peak(b.r()), true); };
+  const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.index()) < 0;
+  Func y = b.once_per_row("y", {clamp(cls(b.index()), 0, b.class_count() - 1)});
+  const auto target = [&](const Expr &c) { return (c ^ y(b.row())) == 0; };
+  Func picked = picks ? b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); })
+                      : b.once_per_row("picked", {load(y(b.row()))});
+  const Builder::Term make = [&](const Expr &c) { return exp_of_difference(x(c), peak(b.row()), true); };
   const Builder::Term term = b.along_classes() && !backward ? make : b.keep("term", make);
-  Func others = b.sum_of_others("others", y(b.r()), term);
+  Func others = b.sum_of_others("others", y(b.row()), term);
   // Picked like the logit: one more exp of 16 lanes costs 15 % at 2 and 10 classes.
   Expr own;
-  if (!b.along_classes()) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.r());
-  const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true, own);
+  if (picks) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.row());
+  const Row row = row_of(others(b.row()), peak(b.row()), picked(b.row()), true, own);
   b.rows("row", {select(ignored, zero, row.nll), row.lse});
   if (!backward) return b.stage();
-  Func scale = b.once_per_row("scale", {a(b.r()) / row.sum});
-  Expr grad = term(b.c()) * scale(b.r()) - select(target(b.c()), a(b.r()), zero);
+  Func scale = b.once_per_row("scale", {a(b.index()) / row.sum});
+  Expr grad = term(b.c()) * scale(b.row()) - select(target(b.c()), a(b.index()), zero);
   b.logits("grad_logits", select(ignored, zero, grad));
   return b.stage();
 }
@@ -257,11 +286,14 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_cross_entropy_backward_general: return cross_entropy_backward(b);
     case LOSSGEN_STAGE_cross_entropy_backward_terms: return cross_entropy_backward_terms(b);
     case LOSSGEN_STAGE_cross_entropy_forward_unrolled:
-    case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled: return cross_entropy_unrolled(b);
+    case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled:
+    case LOSSGEN_STAGE_cross_entropy_forward_backward: return cross_entropy_fused(b);
+    case LOSSGEN_STAGE_cross_entropy_forward_parts: return cross_entropy_forward_parts(b);
+    case LOSSGEN_STAGE_cross_entropy_forward_join: return cross_entropy_forward_join(b);
     case LOSSGEN_STAGE_cross_entropy_probs_forward: return cross_entropy_probs_forward(b);
     case LOSSGEN_STAGE_cross_entropy_probs_backward: return cross_entropy_probs_backward(b);
     case LOSSGEN_STAGE_row_stats: return row_stats(b);
-    default: return build_device_algorithm(key);
+    default: return build_device_algorithm(key, lanes);
   }
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 Expr f64(double v) { return Internal::make_const(Float(64), v); }
 
-Algorithm device_rows(const KernelKey &key) {
-  Builder b(key);
+Algorithm device_rows(const KernelKey &key, const Lanes &lanes) {
+  Builder b(key, lanes);
   ImageParam nll = b.per_row("nll", b.acc()), cls = b.per_row("cls", Int(32));
   ImageParam weight = b.per_row("weight", b.acc()), row_weight = b.per_row("row_weight", b.acc());
   Param<int32_t> weighted = b.scalar<int32_t>("weighted"), row_weighted = b.scalar<int32_t>("row_weighted");
@@ -26,28 +26,34 @@ Algorithm device_rows(const KernelKey &key) {
   return b.stage();
 }
 
-Algorithm device_sums(const KernelKey &key) {
-  Builder b(key);
+Algorithm device_sums(const KernelKey &key, const Lanes &lanes) {
+  Builder b(key, lanes);
   ImageParam loss = b.per_row("loss", b.acc()), w = b.per_row("w", b.acc()), cls = b.per_row("cls", Int(32));
-  RDom k = b.over(LOSSGEN_DEVICE_BLOCK);
-  Expr row = b.r() * LOSSGEN_DEVICE_BLOCK + k.x, last = loss.dim(0).extent() - 1;
-  Expr inside = row <= last, at = min(row, last);
-  auto sum = [&](const char *name, const Expr &term) { return b.sum(name, k, select(inside, term, f64(0)))(b.r()); };
-  b.rows("sums", {sum("losses", cast<double>(loss(at))), sum("weights", cast<double>(w(at))),
-                  sum("kept", select(cls(at) >= 0, f64(1), f64(0))), sum("bad", select(cls(at) == -2, f64(1), f64(0)))});
+  const Expr last = loss.dim(0).extent() - 1;
+  auto sum = [&](const char *name, const Builder::Term &term) {
+    return b.sum(name, LOSSGEN_DEVICE_BLOCK, [&](const Expr &k) {
+      Expr row = b.r() * LOSSGEN_DEVICE_BLOCK + k;
+      return select(row <= last, term(min(row, last)), f64(0));
+    })(b.r());
+  };
+  b.rows("sums", {sum("losses", [&](const Expr &at) { return cast<double>(loss(at)); }),
+                  sum("weights", [&](const Expr &at) { return cast<double>(w(at)); }),
+                  sum("kept", [&](const Expr &at) { return select(cls(at) >= 0, f64(1), f64(0)); }),
+                  sum("bad", [&](const Expr &at) { return select(cls(at) == -2, f64(1), f64(0)); })});
   return b.stage();
 }
 
-Algorithm device_total(const KernelKey &key) {
-  Builder b(key);
+Algorithm device_total(const KernelKey &key, const Lanes &lanes) {
+  Builder b(key, lanes);
   ImageParam losses = b.per_row("losses", Float(64)), weights = b.per_row("weights", Float(64));
   ImageParam kept = b.per_row("kept", Float(64)), bad = b.per_row("bad", Float(64));
   ImageParam saved = b.per_row("saved", b.acc()), bad_before = b.per_row("bad_before", Int(32));
   Param<int32_t> denominator = b.scalar<int32_t>("denominator");
   Param<double> given = b.scalar<double>("given");
   Param<int32_t> empty_is_zero = b.scalar<int32_t>("empty_is_zero");
-  RDom k = b.over(losses.dim(0).extent());
-  auto sum = [&](const char *name, const ImageParam &p) { return b.sum(name, k, p(k.x))(b.r()); };
+  auto sum = [&](const char *name, const ImageParam &p) {
+    return b.sum(name, losses.dim(0).extent(), [&](const Expr &k) { return p(k); })(b.r());
+  };
   Expr loss = sum("loss", losses), w = sum("weight", weights), rows = sum("rows", kept), outside = sum("outside", bad);
 
   Expr divisor = select(denominator == LOSSGEN_DIVIDE_BY_NOTHING, f64(1), denominator == LOSSGEN_DIVIDE_BY_WEIGHTS, w,
@@ -61,8 +67,8 @@ Algorithm device_total(const KernelKey &key) {
   return b.stage();
 }
 
-Algorithm device_scales(const KernelKey &key) {
-  Builder b(key);
+Algorithm device_scales(const KernelKey &key, const Lanes &lanes) {
+  Builder b(key, lanes);
   ImageParam cls = b.per_row("cls", Int(32)), w = b.per_row("w", b.acc()), grad = b.per_row("grad", b.acc());
   ImageParam divisor = b.per_row("divisor", Float(64));
   Expr scale = strict_float(cast<double>(grad(b.r())) * cast<double>(w(b.r())) / divisor(0));
@@ -72,12 +78,12 @@ Algorithm device_scales(const KernelKey &key) {
 
 }  // namespace
 
-Algorithm build_device_algorithm(const KernelKey &key) {
+Algorithm build_device_algorithm(const KernelKey &key, const Lanes &lanes) {
   switch (key.stage) {
-    case LOSSGEN_STAGE_device_rows: return device_rows(key);
-    case LOSSGEN_STAGE_device_sums: return device_sums(key);
-    case LOSSGEN_STAGE_device_total: return device_total(key);
-    case LOSSGEN_STAGE_device_scales: return device_scales(key);
+    case LOSSGEN_STAGE_device_rows: return device_rows(key, lanes);
+    case LOSSGEN_STAGE_device_sums: return device_sums(key, lanes);
+    case LOSSGEN_STAGE_device_total: return device_total(key, lanes);
+    case LOSSGEN_STAGE_device_scales: return device_scales(key, lanes);
     default: throw CompileError("unknown stage");
   }
 }

@@ -8,12 +8,11 @@
 
 #include "algorithm.h"
 #include "numerics.h"
+#include "over_threads.h"
 #include "storage.h"
+#include "values.h"
 
 namespace lossgen {
-
-// Multiple of 4, said in a way that Halide's alignment analysis understands.
-inline Halide::Expr in_fours(const Halide::Expr &e) { return (e / 4) * 4; }
 
 class Builder {
  public:
@@ -24,6 +23,8 @@ class Builder {
         device_(is_device(key.target)),
         three_axes_(device_ && key.layout == LOSSGEN_LAYOUT_planes) {
     stage_.layout = key.layout;
+    fused_ = key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward;
+    if (fused_ && three_axes_) row_ = {stage_.x, stage_.o};
   }
 
   Halide::ImageParam matrix(const char *name) {
@@ -68,6 +69,7 @@ class Builder {
   }
   Halide::Expr at(const Halide::ImageParam &p, const Halide::Expr &c) const {
     if (!three_axes_) return to_accumulator(key_, p(stage_.at(c, r())));
+    if (row_.size() > 1) return to_accumulator(key_, p(stage_.x, c, stage_.o));
     const Halide::Expr x = p.dim(0).extent();
     return to_accumulator(key_, p(r() % x, c, r() / x));
   }
@@ -78,8 +80,6 @@ class Builder {
     return over_classes(name, Halide::Internal::make_zero(acc_), term, false);
   }
   // Several sums in one walk over the classes, which brings `streamed` in from memory: a Func of Tuples. Not unrolled.
-  using Values = std::vector<Halide::Expr>;
-  using Terms = std::function<Values(const Halide::Expr &c)>;
   Halide::Func sums_of_classes(const char *name, const Halide::ImageParam &streamed, const Terms &terms) {
     const size_t count = terms(Halide::Expr(0)).size();
     Halide::Func f = over_classes(name, Values(count, Halide::Internal::make_zero(acc_)), terms, false);
@@ -115,13 +115,23 @@ class Builder {
     return [f, this](const Halide::Expr &c) { return lanes_.along_classes ? f(c, r()) : f(r(), c); };
   }
 
-  Halide::RDom over(const Halide::Expr &count) const { return Halide::RDom(0, count, "k"); }
-  Halide::Func reduce(const char *name, const Halide::RDom &k, const Halide::Expr &identity, const Halide::Expr &term,
-                      bool maximum) {
-    return reduce(name, k, Values{identity}, Values{term}, maximum);
+  // Stages between device kernels: the sum of `count` terms.
+  Halide::Func sum(const char *name, const Halide::Expr &count, const Term &term) {
+    const Terms one = [&](const Halide::Expr &k) { return Values{term(k)}; };
+    return over_threads(name, {Halide::Internal::make_zero(term(0).type())}, one, false, count, 1);
   }
-  Halide::Func sum(const char *name, const Halide::RDom &k, const Halide::Expr &term) {
-    return reduce(name, k, Halide::Internal::make_zero(term.type()), term, false);
+  // A row as the Funcs above take it: r; x and o in the fused stage of devices' planes, where Halide has to see that both
+  // outputs need the same row.
+  std::vector<Halide::Expr> row() const { return {row_.begin(), row_.end()}; }
+  // And as tensors with one element per row count it.
+  Halide::Expr index() const {
+    return row_.size() > 1 && three_axes_ ? stage_.o * stage_.streamed.dim(0).extent() + stage_.x : Halide::Expr(r());
+  }
+  // What a row has is split by parts of LOSSGEN_DEVICE_PART classes: f(r, part) in place of f(r).
+  const Halide::Var &split_rows() {
+    splits_rows_ = true;
+    row_ = {r(), stage_.part};
+    return stage_.part;
   }
   // Such a matrix, written by this stage: term(c, reference), reference once per row.
   Halide::Func leave_terms(const char *name, const Halide::Expr &reference,
@@ -150,23 +160,27 @@ class Builder {
   // A value that every logit of a row needs, computed once per row.
   Halide::Func once_per_row(const char *name, const std::vector<Halide::Expr> &values) {
     Halide::Func f(name);
-    if (values.size() == 1) f(r()) = values[0];
-    else f(r()) = Halide::Tuple(values);
+    define(f(row_), values);
     stage_.row_values.push_back(f);
     return f;
   }
 
   void rows(const char *name, const std::vector<Halide::Expr> &values) {
     stage_.per_row = Halide::Func(name);
-    if (values.size() == 1) stage_.per_row(r()) = values[0];
-    else stage_.per_row(r()) = Halide::Tuple(values);
+    define(stage_.per_row(row_), values);
     // Bounds of a Tuple's first buffer are those of all; Halide refuses them on the others.
-    promise_rows(stage_.per_row.output_buffers()[0]);
+    Halide::OutputImageParam first = stage_.per_row.output_buffers()[0];
+    promise_rows(first);
     if (!device_) return;
+    if (fused_) first.dim(0).set_extent(stage_.streamed.dim(three_axes_ ? 0 : 1).extent());
+    if (fused_ && three_axes_) first.dim(1).set_min(0).set_extent(stage_.streamed.dim(2).extent());
     for (Halide::OutputImageParam &p : stage_.per_row.output_buffers()) p.dim(0).set_stride(Halide::Expr());
   }
   void logits(const char *name, const Halide::Expr &value) {
-    if (three_axes_) {
+    if (three_axes_ && row_.size() > 1) {
+      stage_.per_logit = Halide::Func(name);
+      stage_.per_logit(stage_.x, c(), stage_.o) = from_accumulator(key_, value);
+    } else if (three_axes_) {
       // Flat over the rows as everything else, then spread over the axes of the output.
       Halide::Func flat(std::string(name) + "_flat");
       flat(r(), c()) = from_accumulator(key_, value);
@@ -180,6 +194,9 @@ class Builder {
           from_accumulator(key_, value);
     }
     promise(stage_.per_logit.output_buffer());
+    // Walked together with per_row: one loop, if both have the same extents.
+    for (const int axis : three_axes_ ? std::vector<int>{0, 2} : std::vector<int>{1})
+      if (fused_) stage_.per_logit.output_buffer().dim(axis).set_extent(stage_.streamed.dim(axis).extent());
     if (stage_.layout == LOSSGEN_LAYOUT_strided) stage_.per_logit.output_buffer().dim(0).set_stride(Halide::Expr());
   }
   // softmax(c, scale) less d where c is the row's class; 0 in ignored rows. Along rows that element is made before the others,
@@ -209,35 +226,19 @@ class Builder {
   const Algorithm &stage() const { return stage_; }
 
  private:
-  static Halide::Expr combine(const Halide::Expr &a, const Halide::Expr &b, bool maximum) {
-    return maximum ? max(a, b) : a + b;
-  }
-  static Values combine(Values a, const Values &b, bool maximum) {
-    for (size_t i = 0; i < a.size(); i++) a[i] = combine(a[i], b[i], maximum);
-    return a;
-  }
-  // One number or a Tuple of them.
-  static void define(Halide::FuncRef at, const Values &values) {
-    if (values.size() == 1) at = values[0];
-    else at = Halide::Tuple(values);
-  }
-  static Values values_at(const Halide::FuncRef &at, size_t count) {
-    Values values;
-    for (size_t i = 0; i < count; i++) values.push_back(count == 1 ? Halide::Expr(at) : at[(int)i]);
-    return values;
-  }
-  // f(at) = combine(f(at), terms)
-  static void accumulate(const Halide::FuncRef &at, const Values &terms, bool maximum) {
-    define(at, combine(values_at(at, terms.size()), terms, maximum));
-  }
+  int elements_per_load() const { return is_aligned(key_.layout) ? 4 : 1; }
+  // A multiple of that, said in a way that Halide's alignment analysis understands.
+  Halide::Expr in_fours(const Halide::Expr &e) const { return e / elements_per_load() * elements_per_load(); }
 
-  Halide::Func reduce(const char *name, const Halide::RDom &k, const Values &identity, const Values &terms,
-                      bool maximum) {
-    Halide::Func f(name);
-    define(f(r()), identity);
-    accumulate(f(r()), terms, maximum);
-    stage_.reductions.push_back({f, k, {}, {}, {}, {}, stage_.streamed});
-    return f;
+  Halide::Func over_threads(const char *name, const Values &identity, const Terms &terms, bool maximum,
+                            const Halide::Expr &count, int vector) {
+    ThreadWalk walk{lanes_.threads, lanes_.unroll, vector, count};
+    if (splits_rows_) {
+      walk.part = LOSSGEN_DEVICE_PART;
+      walk.first = stage_.part * LOSSGEN_DEVICE_PART;
+    }
+    stage_.reductions.push_back(lossgen::over_threads(name, row_, identity, terms, maximum, walk));
+    return stage_.reductions.back().func;
   }
 
   // without y: a sum that leaves out y. Whole steps then skip the one that holds it, which is added at the end, masked:
@@ -288,12 +289,19 @@ class Builder {
       }
       define(f(r()), with_block);
       define(f(r()), with_rest);
-      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, stage_.streamed});
+      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, {}, stage_.streamed});
       return once_per_row(name, Values(kept.begin(), kept.begin() + (ptrdiff_t)sums));
     }
+    if (lanes_.threads) return over_threads(name, identity, terms, maximum, count, elements_per_load());
     if (!lanes_.vector) {
-      Halide::RDom k = over(count);
-      return reduce(name, k, identity, terms(k.x), maximum);
+      const int group = lanes_.unroll;
+      Halide::RDom k(0, group, 0, count / group, "k"), rest(0, count % group, "rest");
+      Halide::Func f(name);
+      define(f(row_), identity);
+      accumulate(f(row_), terms(k.y * group + k.x), maximum);
+      if (group > 1) accumulate(f(row_), terms(count / group * group + rest), maximum);
+      stage_.reductions.push_back({f, k, {}, {}, {}, {}, {}, stage_.streamed});
+      return f;
     }
     // Whole steps of vector * unroll classes, each lane its own result; then vector by vector, the last one masked;
     // then across the lanes. The whole steps carry no condition: one would also guard, and so suppress, the prefetch
@@ -358,7 +366,7 @@ class Builder {
     Values all = values_at(wide(0, r()), sums);
     for (int i = 1; i < width; i++) all = combine(all, values_at(wide(i, r()), sums), maximum);
     define(f(r()), all);
-    stage_.reductions.push_back({f, k, whole, lanes, block, halves, stage_.streamed});
+    stage_.reductions.push_back({f, k, whole, lanes, block, {}, halves, stage_.streamed});
     return f;
   }
 
@@ -392,7 +400,7 @@ class Builder {
   void classes_from(const Halide::ImageParam &p) {
     stage_.class_count =
         key_.classes ? Halide::Expr((int)key_.classes) : p.dim(key_.layout == LOSSGEN_LAYOUT_planes ? 1 : 0).extent();
-    if (key_.layout == LOSSGEN_LAYOUT_rows4) stage_.class_count = in_fours(stage_.class_count);
+    stage_.class_count = in_fours(stage_.class_count);
   }
 
   // What the runtime guarantees about the matrices of a kernel.
@@ -401,7 +409,7 @@ class Builder {
     for (int i = 0; i < (three_axes_ ? 3 : 2); i++) p.dim(i).set_min(0);
     if (three_axes_) p.dim(0).set_stride(Halide::Expr());
     if (!device_ && stage_.streamed.defined()) p.dim(stage_.layout == LOSSGEN_LAYOUT_planes ? 0 : 1).set_extent(row_count());
-    if (key_.layout != LOSSGEN_LAYOUT_rows4) return;
+    if (!is_aligned(key_.layout)) return;
     p.set_host_alignment(16);
     p.dim(0).set_extent(in_fours(p.dim(0).extent()));
     p.dim(1).set_stride(in_fours(p.dim(1).stride()));
@@ -421,9 +429,11 @@ class Builder {
   KernelKey key_;
   Lanes lanes_;
   Halide::Type acc_;
-  bool device_, three_axes_;
+  bool device_, three_axes_, fused_;
   Halide::ImageParam last_per_row_;
   Algorithm stage_;
+  std::vector<Halide::Var> row_ = {stage_.r};
+  bool splits_rows_ = false;
 };
 
 }  // namespace lossgen

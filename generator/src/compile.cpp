@@ -57,7 +57,10 @@ void check_arguments(const Algorithm &algorithm, const Pipeline &pipeline, const
     for (const Type &t : f.types()) actual.push_back({"", t, f.dimensions()});
   std::vector<Expected> expected = expected_arguments(key.stage);
   for (Expected &e : expected)
-    if (is_device(key.target) && key.layout == LOSSGEN_LAYOUT_planes && e.dimensions == 2) e.dimensions = 3;
+    if (is_device(key.target) && key.layout == LOSSGEN_LAYOUT_planes) {
+      const bool of_row = key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward && !std::strcmp(e.direction, "out");
+      e.dimensions += e.dimensions == 2 || (e.dimensions == 1 && of_row);
+    }
   bool same = actual.size() == expected.size();
   for (size_t i = 0; same && i < actual.size(); i++)
     same = actual[i].dimensions == expected[i].dimensions && actual[i].type == expected_type(expected[i].type, key) &&

@@ -30,7 +30,8 @@ const std::vector<Op> &ops() {
         LOSSGEN_STAGE_cross_entropy_backward_general, LOSSGEN_STAGE_cross_entropy_forward_terms,
         LOSSGEN_STAGE_cross_entropy_backward_terms, LOSSGEN_STAGE_cross_entropy_forward_unrolled,
         LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled,
-        LOSSGEN_STAGE_row_stats, LOSSGEN_STAGE_log_softmax_forward,
+        LOSSGEN_STAGE_row_stats, LOSSGEN_STAGE_log_softmax_forward, LOSSGEN_STAGE_cross_entropy_forward_backward,
+        LOSSGEN_STAGE_cross_entropy_forward_parts, LOSSGEN_STAGE_cross_entropy_forward_join,
         LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums,
         LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
       {"cross_entropy_probs",
@@ -60,7 +61,7 @@ std::vector<int> select(const char *what, const std::vector<std::string> &wanted
 
 // Devices take the exact stage at once: they cannot ask the host for a second try.
 bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
-  if (!is_device(target)) return stage < LOSSGEN_STAGE_device_rows;
+  if (!is_device(target)) return stage < LOSSGEN_STAGE_cross_entropy_forward_backward;
   return stage != LOSSGEN_STAGE_cross_entropy_forward && stage != LOSSGEN_STAGE_cross_entropy_forward_general &&
          stage != LOSSGEN_STAGE_cross_entropy_backward_general && stage != LOSSGEN_STAGE_cross_entropy_probs_forward &&
          stage != LOSSGEN_STAGE_cross_entropy_probs_backward && stage != LOSSGEN_STAGE_row_stats && !has_terms(stage) &&
@@ -71,7 +72,9 @@ bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
 bool has_classes(lossgen_stage_id stage, lossgen_layout_id layout, int64_t classes) {
   if (is_unrolled(stage)) return layout != LOSSGEN_LAYOUT_strided && classes >= 1 && classes <= LOSSGEN_MOST_UNROLLED;
   if (has_terms(stage)) return layout != LOSSGEN_LAYOUT_strided;
-  return layout != LOSSGEN_LAYOUT_rows4 || classes % 4 == 0;
+  if (stage == LOSSGEN_STAGE_cross_entropy_forward_parts) return layout == LOSSGEN_LAYOUT_rows || layout == LOSSGEN_LAYOUT_rows4;
+  if (stage == LOSSGEN_STAGE_cross_entropy_forward_join) return layout == LOSSGEN_LAYOUT_rows;
+  return !is_aligned(layout) || classes % 4 == 0;
 }
 
 // The kernels' layouts on a target for the layouts of a request: see kernel_abi.h for what differs on devices.
@@ -82,7 +85,8 @@ std::vector<lossgen_layout_id> kernel_layouts(lossgen_target_id target, const st
     const auto layout = (lossgen_layout_id)l;
     planes |= layout != LOSSGEN_LAYOUT_rows;
     if (!is_device(target) || layout == LOSSGEN_LAYOUT_rows) layouts.push_back(layout);
-    if (is_device(target) && layout == LOSSGEN_LAYOUT_rows) layouts.push_back(LOSSGEN_LAYOUT_rows4);
+    if (is_device(target) && layout == LOSSGEN_LAYOUT_rows)
+      for (const auto other : {LOSSGEN_LAYOUT_rows4, LOSSGEN_LAYOUT_short, LOSSGEN_LAYOUT_short4}) layouts.push_back(other);
   }
   if (is_device(target) && planes) layouts.push_back(LOSSGEN_LAYOUT_planes);
   return layouts;

@@ -1,5 +1,7 @@
 #include "ptx.h"
 
+#include "convert.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -224,6 +226,17 @@ template <class To, class From> void cvt(Machine &m, const Instruction &i) {
   m.set<To>(i.operands[0], static_cast<To>(m.value<From>(i.operands[1])));
 }
 
+void f32_of_f16(Machine &m, const Instruction &i) {
+  m.set<float>(i.operands[0], lossgen::f16_to_float(m.value<uint16_t>(i.operands[1])));
+}
+void f16_of_f32(Machine &m, const Instruction &i) {
+  m.set<uint16_t>(i.operands[0], lossgen::float_to_f16(m.value<float>(i.operands[1])));
+}
+void f16x2_of_f32(Machine &m, const Instruction &i) {  // the first of two goes to the upper half
+  const uint32_t high = lossgen::float_to_f16(m.value<float>(i.operands[1])), low = lossgen::float_to_f16(m.value<float>(i.operands[2]));
+  m.set<uint32_t>(i.operands[0], high << 16 | low);
+}
+
 enum Space { kGlobal, kShared, kParam };
 template <class T, Space space, int lanes> void load(Machine &m, const Instruction &i) {
   const Operand &from = i.operands[1];
@@ -393,6 +406,9 @@ const Table &table() {
     conversions_from<uint32_t>(t, ".u32");
     conversions_from<int64_t>(t, ".s64");
     conversions_from<uint64_t>(t, ".u64");
+    t["cvt.f32.f16"] = f32_of_f16;
+    t["cvt.rn.f16.f32"] = f16_of_f32;
+    t["cvt.rn.f16x2.f32"] = f16x2_of_f32;
     t["cvt.f64.f32"] = cvt<double, float>;
     t["cvt.rn.f32.f64"] = cvt<float, double>;
     t["mul.wide.s32"] = mul_wide<int32_t, int64_t>;

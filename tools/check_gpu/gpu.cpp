@@ -2,9 +2,11 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 namespace {
 
@@ -89,15 +91,20 @@ void Gpu::upload(void *to, const void *from, size_t bytes) const { cu("cuMemcpyH
 void Gpu::download(void *to, const void *from, size_t bytes) const { cu("cuMemcpyDtoH_v2", to, address(from), bytes); }
 void Gpu::wait() const { cu("cuCtxSynchronize"); }
 
-double Gpu::time(const std::function<void()> &work) const {
+void Gpu::copy(void *to, const void *from, size_t bytes) const { cu("cuMemcpyDtoDAsync_v2", address(to), address(from), bytes, static_cast<void *>(nullptr)); }
+
+double Gpu::time(const std::function<void()> &work, int repeats) const {
+  std::vector<float> milliseconds(static_cast<size_t>(repeats));
   void *events[2], *stream = nullptr;
   for (void *&event : events) cu("cuEventCreate", &event, 0u);
-  cu("cuEventRecord", events[0], stream);
-  work();
-  cu("cuEventRecord", events[1], stream);
-  cu("cuEventSynchronize", events[1]);
-  float milliseconds = 0;
-  cu("cuEventElapsedTime", &milliseconds, events[0], events[1]);
+  for (float &t : milliseconds) {
+    cu("cuEventRecord", events[0], stream);
+    work();
+    cu("cuEventRecord", events[1], stream);
+    cu("cuEventSynchronize", events[1]);
+    cu("cuEventElapsedTime", &t, events[0], events[1]);
+  }
   for (void *event : events) cu("cuEventDestroy_v2", event);
-  return milliseconds * 1e-3;
+  std::sort(milliseconds.begin(), milliseconds.end());
+  return milliseconds[milliseconds.size() / 2] * 1e-3;
 }

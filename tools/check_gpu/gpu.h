@@ -22,8 +22,9 @@ class Gpu {
   void upload(void *to, const void *from, size_t bytes) const;
   void download(void *to, const void *from, size_t bytes) const;
   void wait() const;
-  // Seconds that the device spends on what work() enqueues.
-  double time(const std::function<void()> &work) const;
+  void copy(void *to, const void *from, size_t bytes) const;  // on the device, enqueued
+  // Seconds that the device spends on what work() enqueues: the median of so many.
+  double time(const std::function<void()> &work, int repeats) const;
 
  private:
   int device_;

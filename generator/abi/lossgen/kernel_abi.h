@@ -10,9 +10,10 @@
  *
  * Devices differ in three points. "planes" takes any strides and has a third axis: logits[x, c, o], where r = o * X + x
  * and X is the extent of x (nll_loss_backward, with no matrix to read, takes X from the extent of d); there is no
- * "strided". Per-row buffers may have any stride, 0 included. "rows4" is rows for matrices whose class count and row
- * pitch are multiples of 4 elements and whose rows start at multiples of 16 bytes. The stages named device_* exist for
- * devices only: host code cannot sum what a kernel wrote there.
+ * "strided". Per-row buffers may have any stride, 0 included. "short" is rows for few classes: several rows share a block of
+ * threads. "rows4" and "short4" are for matrices whose class count and row pitch are multiples of 4 elements and whose rows start at
+ * multiples of 16 bytes. The stages named device_* exist for devices only (host code cannot sum what a kernel wrote there), and so
+ * do those from cross_entropy_forward_backward on.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
 #define LOSSGEN_KERNEL_ABI_H
@@ -47,7 +48,7 @@
   X(u64, 1, 64)            \
   X(i64, 0, 64)
 
-#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any) X(rows4)
+#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any) X(rows4) X(short) X(short4)
 
 /* ---- Stages and their arguments: A(direction, name, dimensions, type) ------------------------------------------
  * direction in | out | scalar; type: logit = the kernel's dtype, acc = f32 (f64 for f64), target = the kernel's dtype,
@@ -165,6 +166,26 @@
 /* argmax = first class with the largest logit (first NaN if there is one); entropy = -sum softmax log softmax */
 #define LOSSGEN_ARGS_row_stats(A) A(in, logits, 2, logit) A(out, argmax, 1, i32) A(out, entropy, 1, acc)
 
+/* Forward and backward in one launch, for rows that stay in a cache between the passes; d = a. planes: nll and lse are [x, o] */
+#define LOSSGEN_ARGS_cross_entropy_forward_backward(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
+/* For longer rows: of each LOSSGEN_DEVICE_PART classes of a row the maximum and the sum of exp(logits - peak) without the
+ * row's own class: [r, part] */
+#define LOSSGEN_ARGS_cross_entropy_forward_parts(A) \
+  A(in, logits, 2, logit)                           \
+  A(in, cls, 1, i32)                                \
+  A(out, peak, 2, acc)                              \
+  A(out, others, 2, acc)
+/* What the exact stage says of a row, from its parts: [part, r] */
+#define LOSSGEN_ARGS_cross_entropy_forward_join(A) \
+  A(in, logits, 2, logit)                          \
+  A(in, cls, 1, i32)                               \
+  A(in, peaks, 2, acc)                             \
+  A(in, sums, 2, acc)                              \
+  A(out, nll, 1, acc)                              \
+  A(out, lse, 1, acc)                              \
+  A(out, ref, 1, acc)                              \
+  A(out, sum, 1, acc)
+
 /* loss = w * nll; w = weight[cls] * row_weight. Rows out of bounds (cls -2): NaN or, by bad_is_ignored, 0. */
 #define LOSSGEN_ARGS_device_rows(A)                                                   \
   A(in, nll, 1, acc)                                                                  \
@@ -210,6 +231,7 @@
   A(out, scale, 1, acc)
 
 #define LOSSGEN_DEVICE_BLOCK 2048
+#define LOSSGEN_DEVICE_PART 8192
 enum lossgen_divide_by {
   LOSSGEN_DIVIDE_BY_NOTHING,
   LOSSGEN_DIVIDE_BY_WEIGHTS,
@@ -236,6 +258,9 @@ enum lossgen_divide_by {
   S(cross_entropy_probs_forward)   \
   S(cross_entropy_probs_backward)  \
   S(row_stats)                     \
+  S(cross_entropy_forward_backward) \
+  S(cross_entropy_forward_parts)   \
+  S(cross_entropy_forward_join)    \
   S(device_rows)                   \
   S(device_sums)                   \
   S(device_total)                  \

@@ -76,7 +76,7 @@ size_t device_workspace_bytes(DeviceOp op, const DLTensor *matrix, int class_axi
   int64_t rows = 1;
   for (int i = 0; i < matrix->ndim; ++i)
     if (i != class_axis) rows *= matrix->shape[i];
-  return lay_out_workspace(rows).bytes;
+  return lay_out_workspace(rows, parts_of_rows(matrix->shape[class_axis], matrix->dtype.bits / 8)).bytes;
 }
 
 }  // namespace lossgen

@@ -38,7 +38,7 @@ struct DeviceArguments {
 // pointers, a workspace that is missing or too small, and a device without driver or kernels.
 lossgen_status run_on_device(DeviceOp op, const DeviceArguments &arguments);
 
-// Bytes of options.workspace that such a call needs, from rank and shape of the matrix alone.
+// Bytes of options.workspace that such a call needs, from shape and type of the matrix alone.
 size_t device_workspace_bytes(DeviceOp op, const DLTensor *matrix, int class_axis);
 
 // lossgen_prepare for kDLCUDA: driver, primary context, every linked kernel as a loaded module.

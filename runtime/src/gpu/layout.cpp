@@ -7,9 +7,13 @@
 namespace lossgen {
 namespace {
 
-// From this many classes on a row gets a block of threads, below it a thread. Not measured yet: half a warp's worth of
-// 128-bit loads.
-constexpr int64_t kBlockPerRow = 64;
+// From this many classes on a row gets several threads, below it one.
+constexpr int64_t kThreadsPerRow = 16;
+// Up to so many bytes 32 of them, then a block of its own.
+constexpr int64_t kMostShortBytes = 4096;
+// (2048, 32768) f32 on an H200, hand-written: 205 us read in three passes by a block, 71 + 140 by parts; (16384, 4096): 150,
+// of which the memory takes 134.
+constexpr int64_t kMostBytesInPasses = 32 << 10;
 // Blocks along the classes are limited to 65535 of 1024 classes by the hardware.
 constexpr int64_t kMaxClassesPerBlockRow = int64_t{65535} * 1024;
 
@@ -17,7 +21,11 @@ int64_t pieces(int64_t extent, int64_t step) { return (extent + step - 1) / step
 
 }  // namespace
 
-Workspace lay_out_workspace(int64_t rows) {
+int64_t parts_of_rows(int64_t classes, int bytes_per_class) {
+  return classes * bytes_per_class > kMostBytesInPasses ? pieces(classes, LOSSGEN_DEVICE_PART) : 0;
+}
+
+Workspace lay_out_workspace(int64_t rows, int64_t parts) {
   Workspace w{};
   auto take = [&](int64_t count, int64_t bytes) {
     const size_t at = w.bytes;
@@ -31,6 +39,8 @@ Workspace lay_out_workspace(int64_t rows) {
   w.ref = take(rows, 4);
   w.sum = take(rows, 4);
   w.lse = take(rows, 4);
+  w.peaks = take(rows * parts, 4);
+  w.others = take(rows * parts, 4);
   w.partial = take(4 * w.blocks, 8);
   w.divisor = take(1, 8);
   w.one = take(1, 4);
@@ -98,7 +108,7 @@ Slab Slabs::at(int64_t index) const {
 }
 
 lossgen_layout_id device_layout(const Problem &p) {
-  if (p.layout != LOSSGEN_LAYOUT_rows || p.classes < kBlockPerRow || p.classes > kMaxClassesPerBlockRow)
+  if (p.layout != LOSSGEN_LAYOUT_rows || p.classes < kThreadsPerRow || p.classes > kMaxClassesPerBlockRow)
     return LOSSGEN_LAYOUT_planes;
   bool fours = p.classes % 4 == 0;
   for (int t = 0; t < kMatrices; ++t) {
@@ -106,6 +116,7 @@ lossgen_layout_id device_layout(const Problem &p) {
     fours &= reinterpret_cast<uintptr_t>(p.matrix[t].data) % 16 == 0 && p.inner.matrix[t] % 4 == 0;
     for (int i = 0; i < p.outer_count; ++i) fours &= p.outer[i].matrix[t] % 4 == 0;
   }
+  if (p.classes * p.matrix[kIn0].bytes() <= kMostShortBytes) return fours ? LOSSGEN_LAYOUT_short4 : LOSSGEN_LAYOUT_short;
   return fours ? LOSSGEN_LAYOUT_rows4 : LOSSGEN_LAYOUT_rows;
 }
 

@@ -11,12 +11,17 @@ namespace lossgen {
 // Offsets in bytes. One element per row where no count is given; rows are numbered as in Slab.
 struct Workspace {
   size_t cls, nll, w, ref, sum, lse;
-  size_t partial;  // four arrays of blocks elements, f64
+  size_t peaks, others;  // parts elements per row
+  size_t partial;        // four arrays of blocks elements, f64
   size_t divisor, one, flag, loss, total_weight;
   size_t bytes;
   int64_t blocks;
 };
-Workspace lay_out_workspace(int64_t rows);
+Workspace lay_out_workspace(int64_t rows, int64_t parts);
+
+// How many parts of LOSSGEN_DEVICE_PART classes the forward pass reads a row of contiguous classes in, each by a block of
+// threads: 0 where it is short enough to stay in a multiprocessor's cache from one pass to the next.
+int64_t parts_of_rows(int64_t classes, int bytes_per_class);
 
 // A run of rows that one launch takes: rows first_row + o * x_extent + x, all o < o_extent, x < x_extent.
 struct Slab {
@@ -30,9 +35,12 @@ struct Slab {
 class Slabs {
  public:
   static constexpr int64_t kMaxSpan = int64_t{1} << 29;
+  static constexpr int64_t kLeastRowsAlongX = 128, kMostBlocksAlongO = 65535;
 
   // flat_matrices: rows of a slab must have one stride in every matrix, as they do in every per-row tensor.
   lossgen_status cut(const Problem &problem, bool flat_matrices);
+  // Blocks of threads that take rows along x alone, o by the grid's second axis, are full and allowed.
+  bool suits_blocks_along_x() const { return x_step_ >= kLeastRowsAlongX && o_step_ <= kMostBlocksAlongO; }
   int64_t count() const { return walked_ * o_pieces_ * x_pieces_; }
   Slab at(int64_t index) const;
 
@@ -42,7 +50,8 @@ class Slabs {
   int64_t walked_ = 0, o_pieces_ = 0, x_pieces_ = 0, o_step_ = 0, x_step_ = 0;
 };
 
-// The layout of the kernels for a problem: block per row (with or without 128-bit access), or thread per row.
+// The layout of the kernels for a problem: block per row or several rows per block (each with or without access to four
+// elements at a time), or thread per row.
 lossgen_layout_id device_layout(const Problem &problem);
 
 }  // namespace lossgen

@@ -84,6 +84,11 @@ class Call {
   bool wants_loss() const { return a_.loss != nullptr; }
   bool wants_grad() const { return is_loss() && a_.output != nullptr; }
   bool per_row_loss() const { return o_.reduction == LOSSGEN_REDUCTION_NONE; }
+  // Both passes in one launch.
+  bool is_fused() const {
+    if (op_ != DeviceOp::cross_entropy_forward_backward || parts_ > 0) return false;
+    return layout_ != LOSSGEN_LAYOUT_planes || slabs_.suits_blocks_along_x();
+  }
   // saved.lse replaces the pass over the logits.
   bool reads_lse() const { return op_ == DeviceOp::cross_entropy_backward && p_.row[kLse].defined(); }
 
@@ -165,7 +170,9 @@ class Call {
       if (t->defined() && t->size() > 0) LOSSGEN_TRY(check_pointer(driver_, t->name, address(*t), scope_.device));
     }
     if (!is_loss()) return LOSSGEN_OK;
-    layout_of_workspace_ = lay_out_workspace(p_.rows);
+    const int64_t parts = parts_of_rows(p_.classes, p_.matrix[kIn0].bytes());
+    if (layout_ == LOSSGEN_LAYOUT_rows || layout_ == LOSSGEN_LAYOUT_rows4) parts_ = parts;
+    layout_of_workspace_ = lay_out_workspace(p_.rows, parts);
     workspace_ = reinterpret_cast<CuPointer>(o_.workspace);
     if (workspace_ == 0 || o_.workspace_bytes < layout_of_workspace_.bytes)
       return fail(LOSSGEN_BAD_ARGUMENT, "options.workspace has %zu bytes, this call needs %zu (lossgen_workspace_size)",
@@ -214,12 +221,19 @@ class Call {
     const int any = LOSSGEN_LAYOUT_any;
     LOSSGEN_TRY(find(LOSSGEN_STAGE_target_classes, any, &classes_, dtype_id(p_.row[kTarget].type)));
     if (is_nll() && wants_loss()) LOSSGEN_TRY(find(LOSSGEN_STAGE_nll_loss_forward, layout_, &forward_));
-    if (!is_nll() && !reads_lse()) LOSSGEN_TRY(find(LOSSGEN_STAGE_cross_entropy_forward_exact, layout_, &forward_));
+    if (!is_nll() && !reads_lse()) {
+      LOSSGEN_TRY(find(parts_ > 0     ? LOSSGEN_STAGE_cross_entropy_forward_parts
+                       : is_fused()   ? LOSSGEN_STAGE_cross_entropy_forward_backward
+                                      : LOSSGEN_STAGE_cross_entropy_forward_exact,
+                       layout_, &forward_));
+      if (parts_ > 0) LOSSGEN_TRY(find(LOSSGEN_STAGE_cross_entropy_forward_join, LOSSGEN_LAYOUT_rows, &join_));
+    }
     LOSSGEN_TRY(find(LOSSGEN_STAGE_device_rows, any, &rows_, LOSSGEN_DTYPE_f32));
     LOSSGEN_TRY(find(LOSSGEN_STAGE_device_sums, any, &sums_, LOSSGEN_DTYPE_f32));
     LOSSGEN_TRY(find(LOSSGEN_STAGE_device_total, any, &total_, LOSSGEN_DTYPE_f32));
     if (!wants_grad()) return LOSSGEN_OK;
     LOSSGEN_TRY(find(LOSSGEN_STAGE_device_scales, any, &scales_, LOSSGEN_DTYPE_f32));
+    if (is_fused()) return LOSSGEN_OK;
     return find(is_nll() ? LOSSGEN_STAGE_nll_loss_backward : LOSSGEN_STAGE_cross_entropy_backward, layout_, &backward_);
   }
 
@@ -269,41 +283,91 @@ class Call {
   }
 
   lossgen_status run_loss() {
-    LOSSGEN_TRY(for_slabs([&](const Slab &s) { return forward_of(s); }));
-    LOSSGEN_TRY(sum_up());
+    if (is_fused()) return run_fused();
+    LOSSGEN_TRY(for_slabs([&](const Slab &s) {
+      LOSSGEN_TRY(classes_of(s));
+      LOSSGEN_TRY(forward_of(s));
+      return losses_of(s, forward_ != nullptr);
+    }));
+    LOSSGEN_TRY(sum_up(wants_loss()));
     if (!wants_grad()) return LOSSGEN_OK;
     return for_slabs([&](const Slab &s) { return backward_of(s); });
   }
 
-  lossgen_status forward_of(const Slab &s) {
+  // What the gradients are divided by comes from the targets alone, so it is there before the logits are read.
+  lossgen_status run_fused() {
+    LOSSGEN_TRY(for_slabs([&](const Slab &s) {
+      LOSSGEN_TRY(classes_of(s));
+      return losses_of(s, false);
+    }));
+    LOSSGEN_TRY(sum_up(false));
+    LOSSGEN_TRY(for_slabs([&](const Slab &s) {
+      const Workspace &at = layout_of_workspace_;
+      LOSSGEN_TRY(scales_of(s, scratch(at.ref, s)));
+      const Argument in = matrix(kIn0, s), cls = scratch(at.cls, s), scale = scratch(at.ref, s), out = matrix(kOut, s);
+      // [r] or, as planes have it, [x, o].
+      const Argument nll_of_rows = scratch(at.nll, s), lse_of_rows = lse_of(s);
+      const auto spread = [&](const Argument &t) {
+        const int64_t stride = t.dim[0].stride;
+        const bool planes = layout_ == LOSSGEN_LAYOUT_planes;
+        const lossgen_dim x = Argument::axis(planes ? s.x_extent : s.rows(), stride), o = Argument::axis(s.o_extent, stride * s.x_extent);
+        return planes ? Argument(t.buffer.device, {x, o}) : Argument(t.buffer.device, {x});
+      };
+      const Argument nll = spread(nll_of_rows), lse = spread(lse_of_rows);
+      LOSSGEN_TRY(launch(forward_, lossgen_args_cross_entropy_forward_backward{&in, &cls, &scale, &nll, &lse, &out}));
+      return losses_of(s, true);
+    }));
+    return sum_up(true);
+  }
+
+  lossgen_status classes_of(const Slab &s) {
     const Workspace &at = layout_of_workspace_;
-    const Argument target = tensor(kTarget, s), cls = scratch(at.cls, s), nll = scratch(at.nll, s);
+    const Argument target = tensor(kTarget, s), cls = scratch(at.cls, s);
     const int64_t ignore_index = o_.ignore_mode == LOSSGEN_IGNORE_INDEX ? o_.ignore_index : -100;
     const int32_t has_ignore = o_.ignore_mode != LOSSGEN_IGNORE_NONE, classes = static_cast<int32_t>(p_.classes);
-    LOSSGEN_TRY(launch(classes_, lossgen_args_target_classes{&target, &ignore_index, &has_ignore, &classes, &cls}));
-    if (forward_ != nullptr && is_nll()) {
-      const Argument in = matrix(kIn0, s);
-      LOSSGEN_TRY(launch(forward_, lossgen_args_nll_loss_forward{&in, &cls, &nll}));
-    } else if (forward_ != nullptr) {
-      const Argument in = matrix(kIn0, s), ref = scratch(at.ref, s), sum = scratch(at.sum, s);
-      const Argument lse = p_.row[kLse].defined() ? tensor(kLse, s) : scratch(at.lse, s);
-      LOSSGEN_TRY(launch(forward_, lossgen_args_cross_entropy_forward_exact{&in, &cls, &nll, &lse, &ref, &sum}));
-    }
-    // Where nothing was computed the losses are not looked at either; they are formed from any readable memory.
-    const Argument from = forward_ != nullptr ? scratch(at.nll, s) : scratch(at.cls, s);
+    return launch(classes_, lossgen_args_target_classes{&target, &ignore_index, &has_ignore, &classes, &cls});
+  }
+
+  Argument lse_of(const Slab &s) const {
+    return p_.row[kLse].defined() ? tensor(kLse, s) : scratch(layout_of_workspace_.lse, s);
+  }
+
+  lossgen_status forward_of(const Slab &s) {
+    if (forward_ == nullptr) return LOSSGEN_OK;
+    const Workspace &at = layout_of_workspace_;
+    const Argument in = matrix(kIn0, s), cls = scratch(at.cls, s), nll = scratch(at.nll, s);
+    if (is_nll()) return launch(forward_, lossgen_args_nll_loss_forward{&in, &cls, &nll});
+    const Argument ref = scratch(at.ref, s), sum = scratch(at.sum, s), lse = lse_of(s);
+    if (parts_ == 0)
+      return launch(forward_, lossgen_args_cross_entropy_forward_exact{&in, &cls, &nll, &lse, &ref, &sum});
+    // One after the other for each row.
+    const lossgen_dim rows = Argument::axis(s.rows(), parts_), parts = Argument::axis(parts_, 1);
+    const CuPointer first = static_cast<CuPointer>(s.first_row * parts_) * 4;
+    const CuPointer peaks = workspace_ + at.peaks + first, others = workspace_ + at.others + first;
+    const Argument to_peaks(peaks, {rows, parts}), to_others(others, {rows, parts});
+    LOSSGEN_TRY(launch(forward_, lossgen_args_cross_entropy_forward_parts{&in, &cls, &to_peaks, &to_others}));
+    const Argument from_peaks(peaks, {parts, rows}), from_others(others, {parts, rows});
+    return launch(join_, lossgen_args_cross_entropy_forward_join{&in, &cls, &from_peaks, &from_others, &nll, &lse, &ref, &sum});
+  }
+
+  // Losses and weights. Where nothing was computed the losses are not looked at; they are formed from any readable memory.
+  lossgen_status losses_of(const Slab &s, bool computed) {
+    const Workspace &at = layout_of_workspace_;
+    const Argument cls = scratch(at.cls, s);
+    const Argument from = computed ? scratch(at.nll, s) : scratch(at.cls, s);
     const int32_t weighted = weight_.defined(), row_weighted = p_.row[kRowWeight].defined();
     const int32_t bad_is_ignored = o_.bounds == LOSSGEN_BOUNDS_IGNORE;
     const Argument weight = weighted ? Argument(address(weight_), p_.classes, weight_.stride[0])
                                      : Argument(workspace_ + at.cls, 1, 1);
     const Argument row_weight = row_weighted ? tensor(kRowWeight, s) : scratch(at.cls, s);
-    const Argument loss = per_row_loss() && wants_loss() ? tensor(kLoss, s) : scratch(at.nll, s);
+    const Argument loss = per_row_loss() && computed ? tensor(kLoss, s) : scratch(at.nll, s);
     const Argument w = scratch(at.w, s);
     return launch(rows_, lossgen_args_device_rows{&from, &cls, &weight, &row_weight, &weighted, &row_weighted,
                                                   &bad_is_ignored, &loss, &w});
   }
 
-  // Loss, total weight, divisor of the gradients, flag of bad targets.
-  lossgen_status sum_up() {
+  // Total weight, divisor of the gradients, flag of bad targets; with_loss: the loss.
+  lossgen_status sum_up(bool with_loss) {
     const Workspace &at = layout_of_workspace_;
     const bool mean = o_.reduction == LOSSGEN_REDUCTION_MEAN, saved = saved_total_weight_.defined();
     int32_t denominator = LOSSGEN_DIVIDE_BY_NOTHING;
@@ -316,7 +380,7 @@ class Call {
                                                                        : LOSSGEN_DIVIDE_BY_GIVEN;
       if (o_.denominator == LOSSGEN_DENOMINATOR_ROWS) given = static_cast<double>(p_.rows);
     }
-    const bool needed = wants_loss() || (mean && !saved);
+    const bool needed = with_loss || (mean && !saved);
     const int64_t blocks = needed ? at.blocks : 0;
     const size_t array = static_cast<size_t>(at.blocks) * 8;
     const Argument losses = scratch(at.partial, blocks), weights = scratch(at.partial + array, blocks);
@@ -330,7 +394,7 @@ class Call {
     const Argument before = one_element(flags ? bad_targets_ : Tensor(), at.flag);
     const Argument after = one_element(flags ? bad_targets_ : Tensor(), at.flag);
     const Argument saved_weight = one_element(saved_total_weight_, at.total_weight);
-    const Argument loss = one_element(per_row_loss() ? Tensor() : loss_, at.loss);
+    const Argument loss = one_element(per_row_loss() || !with_loss ? Tensor() : loss_, at.loss);
     const Argument total_weight = one_element(total_weight_, at.total_weight);
     const Argument divisor = scratch(at.divisor, 1), one = scratch(at.one, 1);
     const int32_t empty_is_zero = o_.empty_mean_is_zero != 0;
@@ -339,14 +403,19 @@ class Call {
                                                     &after});
   }
 
-  lossgen_status backward_of(const Slab &s) {
+  lossgen_status scales_of(const Slab &s, const Argument &scale) {
     const Workspace &at = layout_of_workspace_;
-    const Argument cls = scratch(at.cls, s), w = scratch(at.w, s), scale = scratch(at.w, s);
+    const Argument cls = scratch(at.cls, s), w = scratch(at.w, s), divisor = scratch(at.divisor, 1);
     const Argument grad = p_.row[kGradLoss].defined() ? tensor(kGradLoss, s)
                           : grad_.defined()           ? same_for_all(address(grad_), s)
                                                       : same_for_all(workspace_ + at.one, s);
-    const Argument divisor = scratch(at.divisor, 1), out = matrix(kOut, s);
-    LOSSGEN_TRY(launch(scales_, lossgen_args_device_scales{&cls, &w, &grad, &divisor, &scale}));
+    return launch(scales_, lossgen_args_device_scales{&cls, &w, &grad, &divisor, &scale});
+  }
+
+  lossgen_status backward_of(const Slab &s) {
+    const Workspace &at = layout_of_workspace_;
+    const Argument cls = scratch(at.cls, s), scale = scratch(at.w, s), out = matrix(kOut, s);
+    LOSSGEN_TRY(scales_of(s, scale));
     if (is_nll()) {
       // The kernel takes the extent of its x axis from d.
       const Argument d = layout_ == LOSSGEN_LAYOUT_planes
@@ -371,8 +440,9 @@ class Call {
   int target_ = -1;
   Slabs slabs_;
   Workspace layout_of_workspace_{};
+  int64_t parts_ = 0;  // of a row that is read in parts
   CuPointer workspace_ = 0;
-  const lossgen_kernel *classes_ = nullptr, *forward_ = nullptr, *rows_ = nullptr, *sums_ = nullptr, *total_ = nullptr,
+  const lossgen_kernel *classes_ = nullptr, *forward_ = nullptr, *join_ = nullptr, *rows_ = nullptr, *sums_ = nullptr, *total_ = nullptr,
                        *scales_ = nullptr, *backward_ = nullptr;
 };
 
