@@ -49,7 +49,7 @@ struct Problem {
 
   lossgen_status run(int op) {
     if (op == 1) return lossgen_cross_entropy_forward_backward(&logits, &target, &options, &loss, &logits, nullptr);
-    if (op == 3) return lossgen_log_softmax_forward(&logits, &options, &logits);
+    if (op == 3) return lossgen_log_softmax_forward(&logits, nullptr, &logits);
     if (op == 0) {
       lossgen_extras extras = LOSSGEN_EXTRAS_INIT;
       extras.lse = &lse;
