@@ -26,9 +26,9 @@ void one_thread_per_row(FuncOrStage &&f, const Algorithm &s, const Params &p) {
 }
 void reduce_in_block(Algorithm &s, Reduction &reduction, const Params &p, LoopLevel block, int vector) {
   Func whole = reduction.whole, each = reduction.lanes, few = reduction.few, f = reduction.func;
-  const Var t = each.args()[0], l = few.args()[0];
+  const Var t = each.args()[0];
   // The wrapper carries a thread's result to shared memory; until then it stays in a register.
-  Func shared = each.in(few);
+  Func shared = each.in(few.defined() ? few : f);
   shared.compute_at(block);
   along_y(shared, s, p).gpu_threads(t, s.r);
   each.compute_at(shared, t);
@@ -42,10 +42,14 @@ void reduce_in_block(Algorithm &s, Reduction &reduction, const Params &p, LoopLe
   };
   walk(whole);
   walk(each);
-  few.compute_at(block);
-  along_y(few, s, p).gpu_threads(l, s.r);
-  along_y(few.update(), s, p).reorder(few.rvars(0)[0], l, s.r).gpu_threads(l, s.r);
+  if (few.defined()) {
+    const Var l = few.args()[0];
+    few.compute_at(block);
+    along_y(few, s, p).gpu_threads(l, s.r);
+    along_y(few.update(), s, p).reorder(few.rvars(0)[0], l, s.r).unroll(few.rvars(0)[0]).gpu_threads(l, s.r);
+  }
   f.compute_at(block);
+  f.update().unroll(f.rvars(0)[0]);
   one_thread_per_row(f, s, p);
   one_thread_per_row(f.update(), s, p);
 }
@@ -72,9 +76,10 @@ void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
     else s.per_logit.reorder(step, thread, s.r, group).gpu_blocks(group);
     if (vector > 1) s.per_logit.reorder(element, step);
     s.per_logit.gpu_threads(thread, s.r);
-    if (has_rows) s.per_logit.compute_with(s.per_row, group);
+    // The gradients first: they wait for no logarithm.
+    if (has_rows) s.per_row.compute_with(s.per_logit, group);
   }
-  const LoopLevel block(has_rows ? s.per_row : s.per_logit, group);
+  const LoopLevel block(s.per_logit.defined() ? s.per_logit : s.per_row, group);
   for (Func &f : s.row_values) {
     f.compute_at(block);
     one_thread_per_row(f, s, p);
@@ -102,6 +107,49 @@ void reduce_in_thread(Algorithm &s, LoopLevel level, const Params &p) {
 void in_class_groups(Algorithm &s, const Params &p, const Var &thread, const Var &block) {
   Var group("group"), one("one");
   s.per_logit.split(s.c, group, one, p.class_group, TailStrategy::GuardWithIf).reorder(one, group, thread, block).unroll(one);
+}
+
+// Few classes: a block copies its rows to shared memory, where a thread each walks along them; gradients are made by threads
+// along the classes again, so that memory is read and written in one piece.
+void schedule_few_classes(Algorithm &s, const Params &p) {
+  Var group("group"), once("once"), x("x"), y("y"), step("step"), turn("turn");
+  const int rows = p.threads * p.tile;
+  const auto thread_per_row = [&](auto &&f) { f.split(s.r, s.r, x, p.threads).gpu_threads(x, s.r); };
+  const auto of_block = [&](Func f) -> Func & {
+    f.compute_at(LoopLevel(s.per_logit.defined() ? s.per_logit : s.per_row, group));
+    return f.split(s.r, once, s.r, rows, TailStrategy::GuardWithIf);
+  };
+  const auto along_classes = [&](Func &f, const Var &c, const Var &r) {
+    f.split(c, step, x, p.threads, TailStrategy::GuardWithIf).split(r, turn, y, p.tile, TailStrategy::GuardWithIf);
+    f.reorder(step, turn, x, y).gpu_threads(x, y);
+  };
+  if (s.per_row.defined()) {
+    s.per_row.split(s.r, group, s.r, rows, TailStrategy::GuardWithIf).gpu_blocks(group);
+    thread_per_row(s.per_row);
+  }
+  if (s.per_logit.defined()) {
+    s.per_logit.split(s.r, group, s.r, rows, TailStrategy::GuardWithIf);
+    along_classes(s.per_logit, s.c, s.r);
+    s.per_logit.gpu_blocks(group);
+    if (s.per_row.defined()) s.per_row.compute_with(s.per_logit, group);
+  }
+  // An odd pitch: neither along the classes nor along the rows do threads meet in one bank.
+  Func cached = s.streamed.in();
+  const Var c = cached.args()[0], r = cached.args()[1];
+  cached.compute_at(LoopLevel(s.per_logit.defined() ? s.per_logit : s.per_row, group));
+  cached.split(r, once, r, rows, TailStrategy::GuardWithIf);
+  along_classes(cached, c, r);
+  Var some("some");
+  cached.split(turn, turn, some, 4).reorder(some, step, turn, x, y).unroll(some);
+  cached.reorder_storage(r, c).bound_storage(r, rows + 1);
+  for (Func &f : s.row_values) thread_per_row(of_block(f));
+  for (Reduction &reduction : s.reductions) {
+    Func f = reduction.func, shared = f.in();
+    thread_per_row(of_block(shared));
+    f.compute_at(shared, x);
+    if (p.class_group > 1) f.update(0).unroll(f.rvars(0)[0]);
+    if (p.class_group > 1) f.update(1).unscheduled();
+  }
 }
 
 void schedule_thread_per_row(Algorithm &s, const Params &p) {
@@ -139,9 +187,14 @@ Params gpu_defaults(const KernelKey &key) {
   p.tile = 1;
   p.unroll = is_aligned(key.layout) ? 4 : 8;
   const bool is_short = key.layout == LOSSGEN_LAYOUT_short || key.layout == LOSSGEN_LAYOUT_short4;
-  if (is_short || key.stage == LOSSGEN_STAGE_cross_entropy_forward_join) {
-    p.threads = 32;
+  if (key.layout == LOSSGEN_LAYOUT_few) {
+    p.threads = 16;
     p.tile = 8;
+    p.class_group = 4;
+    p.unroll = 1;
+  } else if (is_short || key.stage == LOSSGEN_STAGE_cross_entropy_forward_join) {
+    p.threads = 16;
+    p.tile = 16;
     p.unroll = 2;
   }
   return p;
@@ -150,6 +203,7 @@ Params gpu_defaults(const KernelKey &key) {
 void schedule_gpu(Algorithm &algorithm, const KernelKey &key, const Params &params) {
   // Numbers per row alone need no second thread for a row.
   const bool rows = key.layout != LOSSGEN_LAYOUT_planes;
+  if (key.layout == LOSSGEN_LAYOUT_few && !algorithm.reductions.empty()) return schedule_few_classes(algorithm, params);
   const bool block_per_row = rows && (!algorithm.reductions.empty() || algorithm.per_logit.defined());
   if (block_per_row) schedule_rows(algorithm, key, params);
   else if (algorithm.per_row.defined() && algorithm.per_logit.defined()) schedule_fused_thread_per_row(algorithm, params);

@@ -106,9 +106,9 @@ Target halide_target(lossgen_target_id target, const std::string &host) {
 Lanes lanes_of(const KernelKey &key, const Params &params) {
   if (is_device(key.target)) {
     Lanes lanes;
-    const bool planes = key.layout == LOSSGEN_LAYOUT_planes;
-    lanes.threads = planes ? 0 : params.threads;
-    lanes.unroll = planes ? params.class_group : params.unroll;
+    const bool thread_per_row = key.layout == LOSSGEN_LAYOUT_planes || key.layout == LOSSGEN_LAYOUT_few;
+    lanes.threads = thread_per_row ? 0 : params.threads;
+    lanes.unroll = thread_per_row ? params.class_group : params.unroll;
     return lanes;
   }
   if (is_unrolled(key.stage))
@@ -122,7 +122,9 @@ void check_params(const KernelKey &key, const Params &params) {
     throw std::invalid_argument(std::string(name) + " = " + std::to_string(value) + ": " + expected);
   };
   if (is_device(key.target)) {
-    if (params.threads < 32 || params.threads % 32) refuse("threads", params.threads, "not a multiple of 32 from 32 on");
+    const int block = params.threads * std::max(1, params.tile);
+    if (params.threads < 8 || params.threads % 8) refuse("threads", params.threads, "not a multiple of 8 from 8 on");
+    if (block % 32 || block > 1024) refuse("tile", params.tile, "threads * tile is not a multiple of 32 up to 1024");
     return;
   }
   if (params.vector & (params.vector - 1)) refuse("vector", params.vector, "lanes are a power of two");

@@ -13,9 +13,13 @@
 namespace lossgen {
 
 inline bool is_device(lossgen_target_id target) { return std::strcmp(kTargetMachines[target], "cuda") == 0; }
+// Stages named after the type of the target.
+inline bool is_of_targets(lossgen_stage_id stage) {
+  return stage == LOSSGEN_STAGE_target_classes || stage == LOSSGEN_STAGE_device_targets;
+}
 // Stages over numbers per row, which exist once, for layout "any".
 inline bool is_row_stage(lossgen_stage_id stage) {
-  return stage == LOSSGEN_STAGE_target_classes || stage >= LOSSGEN_STAGE_device_rows;
+  return is_of_targets(stage) || stage >= LOSSGEN_STAGE_device_losses;
 }
 
 // Layouts whose rows are multiples of 4 elements.
@@ -59,7 +63,7 @@ struct Reduction {
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1
-  Halide::Func few;           // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, few(l, r) sums of those
+  Halide::Func few;           // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, few(l, r), if there are many threads, sums of those
   std::vector<Halide::Func> halves;  // Lanes.vector: sums of half as many lanes each, down to one; func takes that
   Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch
 };

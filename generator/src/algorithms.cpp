@@ -13,14 +13,7 @@ namespace {
 Expr class_of(const Builder &b, const ImageParam &cls) { return clamp(cls(b.r()), 0, b.class_count() - 1); }
 
 Algorithm target_classes(Builder &b) {
-  ImageParam target = b.per_row("target", storage_type(b.key().dtype));
-  Param<int64_t> ignore_index = b.scalar<int64_t>("ignore_index");
-  Param<int32_t> has_ignore = b.scalar<int32_t>("has_ignore"), classes = b.scalar<int32_t>("classes");
-  Expr y = cast<int64_t>(target(b.r()));
-  Expr ignored = has_ignore != 0 && y == ignore_index;
-  if (storage_type(b.key().dtype) == UInt(64)) ignored = ignored && y >= cast<int64_t>(0);  // 2^64 - 100 is not -100
-  Expr inside = y >= cast<int64_t>(0) && y < cast<int64_t>(classes);
-  b.rows("cls", {select(ignored, -1, inside, cast<int32_t>(y), -2)});
+  b.rows("cls", {b.class_of_target()});
   return b.stage();
 }
 

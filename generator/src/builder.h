@@ -67,6 +67,18 @@ class Builder {
     stage_.inputs.push_back(p);
     return p;
   }
+  // -1: ignored, -2: out of bounds. Adds target and the scalars that say what is.
+  Halide::Expr class_of_target() {
+    using Halide::cast;
+    Halide::ImageParam target = per_row("target", storage_type(key_.dtype));
+    Halide::Param<int64_t> ignore_index = scalar<int64_t>("ignore_index");
+    Halide::Param<int32_t> has_ignore = scalar<int32_t>("has_ignore"), classes = scalar<int32_t>("classes");
+    Halide::Expr y = cast<int64_t>(target(r()));
+    Halide::Expr ignored = has_ignore != 0 && y == ignore_index;
+    if (target.type() == Halide::UInt(64)) ignored = ignored && y >= cast<int64_t>(0);  // 2^64 - 100 is not -100
+    Halide::Expr inside = y >= cast<int64_t>(0) && y < cast<int64_t>(classes);
+    return select(ignored, -1, inside, cast<int32_t>(y), -2);
+  }
   Halide::Expr at(const Halide::ImageParam &p, const Halide::Expr &c) const {
     if (!three_axes_) return to_accumulator(key_, p(stage_.at(c, r())));
     if (row_.size() > 1) return to_accumulator(key_, p(stage_.x, c, stage_.o));

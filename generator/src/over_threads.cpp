@@ -26,14 +26,17 @@ Reduction over_threads(const std::string &name, const std::vector<Var> &row, con
   rest.where(left < vectors);
   accumulate(each(at(t)), terms(walk.first + left * vector + rest.x), maximum);
 
-  const int lanes = threads <= 64 ? 8 : 16;
-  define(few(at(l)), identity);
-  RDom g(0, threads / lanes, "g"), j(0, lanes, "j");
-  accumulate(few(at(l)), values_at(each(at(g * lanes + l)), sums), maximum);
-  define(f(row), identity);
-  accumulate(f(row), values_at(few(at(j)), sums), maximum);
   Reduction reduction{f, k, whole, each, {}, {}, {}, {}};
-  reduction.few = few;
+  const int lanes = threads <= 32 ? threads : 16;
+  if (lanes < threads) {
+    RDom g(0, threads / lanes, "g");
+    define(few(at(l)), identity);
+    accumulate(few(at(l)), values_at(each(at(g * lanes + l)), sums), maximum);
+    reduction.few = few;
+  }
+  RDom j(0, lanes, "j");
+  define(f(row), identity);
+  accumulate(f(row), values_at((lanes < threads ? few : each)(at(j)), sums), maximum);
   return reduction;
 }
 

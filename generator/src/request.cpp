@@ -23,7 +23,8 @@ const std::vector<Op> &ops() {
       {"nll_loss",
        {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_nll_loss_forward, LOSSGEN_STAGE_nll_loss_backward,
         LOSSGEN_STAGE_row_stats,
-        LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums, LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
+        LOSSGEN_STAGE_device_targets, LOSSGEN_STAGE_device_losses, LOSSGEN_STAGE_device_sums, LOSSGEN_STAGE_device_total,
+        LOSSGEN_STAGE_device_total_of_rows, LOSSGEN_STAGE_device_scales}},
       {"cross_entropy",
        {LOSSGEN_STAGE_target_classes, LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact,
         LOSSGEN_STAGE_cross_entropy_backward, LOSSGEN_STAGE_cross_entropy_forward_general,
@@ -32,8 +33,8 @@ const std::vector<Op> &ops() {
         LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled,
         LOSSGEN_STAGE_row_stats, LOSSGEN_STAGE_log_softmax_forward, LOSSGEN_STAGE_cross_entropy_forward_backward,
         LOSSGEN_STAGE_cross_entropy_forward_parts, LOSSGEN_STAGE_cross_entropy_forward_join,
-        LOSSGEN_STAGE_device_rows, LOSSGEN_STAGE_device_sums,
-        LOSSGEN_STAGE_device_total, LOSSGEN_STAGE_device_scales}},
+        LOSSGEN_STAGE_device_targets, LOSSGEN_STAGE_device_losses, LOSSGEN_STAGE_device_sums, LOSSGEN_STAGE_device_total,
+        LOSSGEN_STAGE_device_total_of_rows, LOSSGEN_STAGE_device_scales}},
       {"cross_entropy_probs",
        {LOSSGEN_STAGE_cross_entropy_probs_forward, LOSSGEN_STAGE_cross_entropy_probs_backward, LOSSGEN_STAGE_row_stats,
         LOSSGEN_STAGE_log_softmax_forward}},
@@ -62,7 +63,7 @@ std::vector<int> select(const char *what, const std::vector<std::string> &wanted
 // Devices take the exact stage at once: they cannot ask the host for a second try.
 bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
   if (!is_device(target)) return stage < LOSSGEN_STAGE_cross_entropy_forward_backward;
-  return stage != LOSSGEN_STAGE_cross_entropy_forward && stage != LOSSGEN_STAGE_cross_entropy_forward_general &&
+  return stage != LOSSGEN_STAGE_target_classes && stage != LOSSGEN_STAGE_cross_entropy_forward && stage != LOSSGEN_STAGE_cross_entropy_forward_general &&
          stage != LOSSGEN_STAGE_cross_entropy_backward_general && stage != LOSSGEN_STAGE_cross_entropy_probs_forward &&
          stage != LOSSGEN_STAGE_cross_entropy_probs_backward && stage != LOSSGEN_STAGE_row_stats && !has_terms(stage) &&
          !is_unrolled(stage);
@@ -86,7 +87,8 @@ std::vector<lossgen_layout_id> kernel_layouts(lossgen_target_id target, const st
     planes |= layout != LOSSGEN_LAYOUT_rows;
     if (!is_device(target) || layout == LOSSGEN_LAYOUT_rows) layouts.push_back(layout);
     if (is_device(target) && layout == LOSSGEN_LAYOUT_rows)
-      for (const auto other : {LOSSGEN_LAYOUT_rows4, LOSSGEN_LAYOUT_short, LOSSGEN_LAYOUT_short4}) layouts.push_back(other);
+      for (const auto other : {LOSSGEN_LAYOUT_rows4, LOSSGEN_LAYOUT_short, LOSSGEN_LAYOUT_short4, LOSSGEN_LAYOUT_few})
+        layouts.push_back(other);
   }
   if (is_device(target) && planes) layouts.push_back(LOSSGEN_LAYOUT_planes);
   return layouts;
@@ -159,7 +161,7 @@ KernelKey parse_kernel_name(const std::string &name) {
   const int dtype = index_of(kDtypeNames, middle.substr(0, split).c_str());
   const int layout = split == std::string::npos ? -1 : index_of(kLayoutNames, middle.substr(split + 1).c_str());
   if (stage < 0 || target < 0 || dtype < 0 || layout < 0) throw error;
-  if (is_target_dtype(dtype) != (stage == LOSSGEN_STAGE_target_classes)) throw error;
+  if (is_target_dtype(dtype) != is_of_targets((lossgen_stage_id)stage)) throw error;
   if ((layout == LOSSGEN_LAYOUT_any) != is_row_stage((lossgen_stage_id)stage)) throw error;
   key.stage = (lossgen_stage_id)stage;
   key.target = (lossgen_target_id)target;
@@ -210,7 +212,7 @@ std::vector<Kernel> expand(const Request &request) {
     const auto target = (lossgen_target_id)t;
     for (lossgen_stage_id stage : stages) {
       if (!has_stage(target, stage)) continue;
-      if (stage == LOSSGEN_STAGE_target_classes) {
+      if (is_of_targets(stage)) {
         for (int dtype = 0; dtype < LOSSGEN_DTYPE_COUNT; dtype++)
           if (is_target_dtype(dtype)) add({stage, (lossgen_dtype_id)dtype, LOSSGEN_LAYOUT_any, target, 0});
         continue;

@@ -51,7 +51,7 @@ struct Kernel {
 
 namespace {
 
-struct SharedWord {
+struct SharedHalf {
   uint32_t written_in = 0, read_in = 0;  // barrier interval, 0 = never
   int writer = -1, reader = -1;          // -2: several readers
 };
@@ -60,7 +60,7 @@ struct Machine {
   const Kernel &kernel;
   const MemoryCheck &check;
   std::vector<uint8_t> parameters, shared;
-  std::vector<SharedWord> words;
+  std::vector<SharedHalf> halves;
   uint32_t interval = 1;
 
   uint64_t *registers = nullptr;  // of the running thread
@@ -104,17 +104,17 @@ struct Machine {
     const uint64_t at = address(o);
     if (at % bytes) fail(i, "misaligned shared access");
     if (at + bytes > shared.size()) fail(i, "shared memory out of bounds");
-    for (uint64_t w = at / 4; w < (at + bytes + 3) / 4; w++) {
-      SharedWord &word = words[w];
-      const bool others_wrote = word.written_in == interval && word.writer != thread;
-      const bool others_read = word.read_in == interval && word.reader != thread;
+    for (uint64_t w = at / 2; w < (at + bytes + 1) / 2; w++) {  // threads may write the halves of a word
+      SharedHalf &half = halves[w];
+      const bool others_wrote = half.written_in == interval && half.writer != thread;
+      const bool others_read = half.read_in == interval && half.reader != thread;
       if (others_wrote || (write && others_read)) fail(i, "race on shared memory");
       if (write) {
-        word.written_in = interval;
-        word.writer = thread;
+        half.written_in = interval;
+        half.writer = thread;
       } else {
-        word.reader = word.read_in == interval && word.reader != thread ? -2 : thread;
-        word.read_in = interval;
+        half.reader = half.read_in == interval && half.reader != thread ? -2 : thread;
+        half.read_in = interval;
       }
     }
     return &shared[at];
@@ -610,7 +610,7 @@ Module parse(const std::string &text) {
 
 void run(const Kernel &kernel, const Launch &launch, const MemoryCheck &check) {
   Machine m{kernel, check, {}, std::vector<uint8_t>(launch.shared_bytes), {}};
-  m.words.resize(launch.shared_bytes / 4 + 2);
+  m.halves.resize(launch.shared_bytes / 2 + 2);
   for (size_t p = 0; p < kernel.parameter_at.size(); p++) {
     m.parameters.resize(kernel.parameter_at[p] + 8);
     std::memcpy(&m.parameters[kernel.parameter_at[p]], launch.arguments[p], kernel.parameter_bytes[p]);
@@ -626,7 +626,7 @@ void run(const Kernel &kernel, const Launch &launch, const MemoryCheck &check) {
   for (uint64_t block = 0; block < blocks; block++) {
     const uint64_t block_id[] = {block % launch.grid[0], block / launch.grid[0] % launch.grid[1],
                                  block / launch.grid[0] / launch.grid[1]};
-    std::fill(m.words.begin(), m.words.end(), SharedWord());
+    std::fill(m.halves.begin(), m.halves.end(), SharedHalf());
     std::fill(m.shared.begin(), m.shared.end(), uint8_t{0xff});
     m.interval = 1;
     for (unsigned t = 0; t < threads; t++) {

@@ -10,10 +10,10 @@
  *
  * Devices differ in three points. "planes" takes any strides and has a third axis: logits[x, c, o], where r = o * X + x
  * and X is the extent of x (nll_loss_backward, with no matrix to read, takes X from the extent of d); there is no
- * "strided". Per-row buffers may have any stride, 0 included. "short" is rows for few classes: several rows share a block of
- * threads. "rows4" and "short4" are for matrices whose class count and row pitch are multiples of 4 elements and whose rows start at
- * multiples of 16 bytes. The stages named device_* exist for devices only (host code cannot sum what a kernel wrote there), and so
- * do those from cross_entropy_forward_backward on.
+ * "strided". Per-row buffers may have any stride, 0 included. "short" is rows where several share a block of threads, "few"
+ * rows of so few classes that a block keeps all of many rows in shared memory. "rows4" and "short4" are for matrices whose
+ * class count and row pitch are multiples of 4 elements and whose rows start at multiples of 16 bytes. The stages from
+ * cross_entropy_forward_backward on exist for devices only: host code cannot sum what a kernel wrote there.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
 #define LOSSGEN_KERNEL_ABI_H
@@ -48,7 +48,7 @@
   X(u64, 1, 64)            \
   X(i64, 0, 64)
 
-#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any) X(rows4) X(short) X(short4)
+#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any) X(rows4) X(short) X(short4) X(few)
 
 /* ---- Stages and their arguments: A(direction, name, dimensions, type) ------------------------------------------
  * direction in | out | scalar; type: logit = the kernel's dtype, acc = f32 (f64 for f64), target = the kernel's dtype,
@@ -186,34 +186,40 @@
   A(out, ref, 1, acc)                              \
   A(out, sum, 1, acc)
 
-/* loss = w * nll; w = weight[cls] * row_weight. Rows out of bounds (cls -2): NaN or, by bad_is_ignored, 0. */
-#define LOSSGEN_ARGS_device_rows(A)                                                   \
-  A(in, nll, 1, acc)                                                                  \
-  A(in, cls, 1, i32)                                                                  \
+/* cls as in target_classes; w = weight[cls] * row_weight, 0 where cls is negative */
+#define LOSSGEN_ARGS_device_targets(A)                                                \
+  A(in, target, 1, target)                                                            \
+  A(scalar, ignore_index, 0, i64)                                                     \
+  A(scalar, has_ignore, 0, i32)                                                       \
+  A(scalar, classes, 0, i32)                                                          \
   A(in, weight, 1, acc)                                                               \
   A(in, row_weight, 1, acc)                                                           \
   A(scalar, weighted, 0, i32)       /* 0: weight[cls] counts as 1 */                  \
   A(scalar, row_weighted, 0, i32)   /* 0: row_weight counts as 1 */                   \
-  A(scalar, bad_is_ignored, 0, i32)                                                   \
-  A(out, loss, 1, acc)                                                                \
+  A(out, cls, 1, i32)                                                                 \
   A(out, w, 1, acc)
-/* Sums over blocks of LOSSGEN_DEVICE_BLOCK rows, one element per block */
+/* loss = w * nll. Rows out of bounds (cls -2): NaN or, by bad_is_ignored, 0. */
+#define LOSSGEN_ARGS_device_losses(A) \
+  A(in, nll, 1, acc)                  \
+  A(in, w, 1, acc)                    \
+  A(in, cls, 1, i32)                  \
+  A(scalar, bad_is_ignored, 0, i32)   \
+  A(out, loss, 1, acc)
+/* Sums over blocks of LOSSGEN_DEVICE_BLOCK rows, one element per block; of losses as above */
 #define LOSSGEN_ARGS_device_sums(A) \
-  A(in, loss, 1, acc)               \
+  A(in, nll, 1, acc)                \
   A(in, w, 1, acc)                  \
   A(in, cls, 1, i32)                \
+  A(scalar, bad_is_ignored, 0, i32) \
   A(out, losses, 1, f64)            \
   A(out, weights, 1, f64)           \
   A(out, kept, 1, f64)              \
   A(out, bad, 1, f64)
-/* Sums over those blocks. One element each. */
-#define LOSSGEN_ARGS_device_total(A)                                                                   \
-  A(in, losses, 1, f64)                                                                                \
-  A(in, weights, 1, f64)                                                                               \
-  A(in, kept, 1, f64)                                                                                  \
-  A(in, bad, 1, f64)                                                                                   \
+#define LOSSGEN_ARGS_device_total_of(A)                                                                \
   A(in, saved, 1, acc)                                                                                 \
   A(in, bad_before, 1, i32)                                                                            \
+  A(in, grad, 1, acc)                                                                                  \
+  A(scalar, has_grad, 0, i32)       /* 0: grad counts as 1 */                                          \
   A(scalar, denominator, 0, i32)    /* LOSSGEN_DIVIDE_BY_* */                                          \
   A(scalar, given, 0, f64)                                                                             \
   A(scalar, empty_is_zero, 0, i32)  /* a mean over no kept row is 0, not NaN */                        \
@@ -221,7 +227,22 @@
   A(out, total_weight, 1, acc)      /* the divisor; 0 for LOSSGEN_DIVIDE_BY_NOTHING */                 \
   A(out, divisor, 1, f64)                                                                              \
   A(out, one, 1, acc)               /* 1 */                                                            \
+  A(out, scale, 1, acc)             /* grad / divisor: that of every row if none has a weight */        \
   A(out, bad_after, 1, i32)         /* bad_before, or 1 if any row was out of bounds */
+/* Sums over those blocks. One element each. */
+#define LOSSGEN_ARGS_device_total(A) \
+  A(in, losses, 1, f64)              \
+  A(in, weights, 1, f64)             \
+  A(in, kept, 1, f64)                \
+  A(in, bad, 1, f64)                 \
+  LOSSGEN_ARGS_device_total_of(A)
+/* The same from the rows, where there are at most LOSSGEN_DEVICE_FEW_ROWS: a launch less */
+#define LOSSGEN_ARGS_device_total_of_rows(A) \
+  A(in, nll, 1, acc)                         \
+  A(in, w, 1, acc)                           \
+  A(in, cls, 1, i32)                         \
+  A(scalar, bad_is_ignored, 0, i32)          \
+  LOSSGEN_ARGS_device_total_of(A)
 /* scale = w * grad / divisor, 0 for rows that are not kept */
 #define LOSSGEN_ARGS_device_scales(A) \
   A(in, cls, 1, i32)                  \
@@ -231,6 +252,7 @@
   A(out, scale, 1, acc)
 
 #define LOSSGEN_DEVICE_BLOCK 2048
+#define LOSSGEN_DEVICE_FEW_ROWS 8192
 #define LOSSGEN_DEVICE_PART 8192
 enum lossgen_divide_by {
   LOSSGEN_DIVIDE_BY_NOTHING,
@@ -261,9 +283,11 @@ enum lossgen_divide_by {
   S(cross_entropy_forward_backward) \
   S(cross_entropy_forward_parts)   \
   S(cross_entropy_forward_join)    \
-  S(device_rows)                   \
+  S(device_targets)                \
+  S(device_losses)                 \
   S(device_sums)                   \
   S(device_total)                  \
+  S(device_total_of_rows)          \
   S(device_scales)
 
 /* Up to so many classes, known at compile time, have the stages named unrolled. */

@@ -14,7 +14,7 @@
 namespace lossgen {
 namespace {
 
-constexpr int kMaxStageArguments = 16;
+constexpr int kMaxStageArguments = 20;
 
 // Runs a kernel's host part on arguments of its list's shape, without a launch.
 lossgen_status load_kernel(LaunchScope &scope, const lossgen_kernel *kernel) {

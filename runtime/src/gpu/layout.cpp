@@ -7,9 +7,9 @@
 namespace lossgen {
 namespace {
 
-// From this many classes on a row gets several threads, below it one.
-constexpr int64_t kThreadsPerRow = 16;
-// Up to so many bytes 32 of them, then a block of its own.
+// Fewer classes: no gain over a thread per row. From so many on a block's rows do not fit in shared memory; several threads each.
+constexpr int64_t kFewestClasses = 4, kMostFewClasses = 63;
+// Up to so many bytes several rows share a block, then each has its own.
 constexpr int64_t kMostShortBytes = 4096;
 // (2048, 32768) f32 on an H200, hand-written: 205 us read in three passes by a block, 71 + 140 by parts; (16384, 4096): 150,
 // of which the memory takes 134.
@@ -44,6 +44,7 @@ Workspace lay_out_workspace(int64_t rows, int64_t parts) {
   w.partial = take(4 * w.blocks, 8);
   w.divisor = take(1, 8);
   w.one = take(1, 4);
+  w.scale = take(1, 4);
   w.flag = take(1, 4);
   w.loss = take(1, 4);
   w.total_weight = take(1, 4);
@@ -108,8 +109,9 @@ Slab Slabs::at(int64_t index) const {
 }
 
 lossgen_layout_id device_layout(const Problem &p) {
-  if (p.layout != LOSSGEN_LAYOUT_rows || p.classes < kThreadsPerRow || p.classes > kMaxClassesPerBlockRow)
+  if (p.layout != LOSSGEN_LAYOUT_rows || p.classes < kFewestClasses || p.classes > kMaxClassesPerBlockRow)
     return LOSSGEN_LAYOUT_planes;
+  if (p.classes <= kMostFewClasses) return LOSSGEN_LAYOUT_few;
   bool fours = p.classes % 4 == 0;
   for (int t = 0; t < kMatrices; ++t) {
     if (!p.matrix[t].defined()) continue;

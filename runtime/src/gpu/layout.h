@@ -13,7 +13,7 @@ struct Workspace {
   size_t cls, nll, w, ref, sum, lse;
   size_t peaks, others;  // parts elements per row
   size_t partial;        // four arrays of blocks elements, f64
-  size_t divisor, one, flag, loss, total_weight;
+  size_t divisor, one, scale, flag, loss, total_weight;
   size_t bytes;
   int64_t blocks;
 };
@@ -50,8 +50,7 @@ class Slabs {
   int64_t walked_ = 0, o_pieces_ = 0, x_pieces_ = 0, o_step_ = 0, x_step_ = 0;
 };
 
-// The layout of the kernels for a problem: block per row or several rows per block (each with or without access to four
-// elements at a time), or thread per row.
+// The layout of the kernels for a problem.
 lossgen_layout_id device_layout(const Problem &problem);
 
 }  // namespace lossgen

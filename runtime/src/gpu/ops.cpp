@@ -89,6 +89,9 @@ class Call {
     if (op_ != DeviceOp::cross_entropy_forward_backward || parts_ > 0) return false;
     return layout_ != LOSSGEN_LAYOUT_planes || slabs_.suits_blocks_along_x();
   }
+  bool few_rows() const { return p_.rows <= LOSSGEN_DEVICE_FEW_ROWS; }
+  // Whether gradients of kept rows have scales of their own.
+  bool rows_differ() const { return weight_.defined() || p_.row[kRowWeight].defined() || p_.row[kGradLoss].defined(); }
   // saved.lse replaces the pass over the logits.
   bool reads_lse() const { return op_ == DeviceOp::cross_entropy_backward && p_.row[kLse].defined(); }
 
@@ -183,7 +186,7 @@ class Call {
 
   // The newest target that the device can run and that this build has kernels for, or the one asked for.
   lossgen_status choose_target() {
-    const int stage = is_loss() ? LOSSGEN_STAGE_device_rows : LOSSGEN_STAGE_log_softmax_forward;
+    const int stage = is_loss() ? LOSSGEN_STAGE_device_sums : LOSSGEN_STAGE_log_softmax_forward;
     const int layout = is_loss() ? LOSSGEN_LAYOUT_any : LOSSGEN_LAYOUT_planes;
     const int dtype = is_loss() ? LOSSGEN_DTYPE_f32 : dtype_id(p_.matrix[kIn0].type);
     int needed = -1;
@@ -219,7 +222,7 @@ class Call {
                   layout_, &forward_);
     }
     const int any = LOSSGEN_LAYOUT_any;
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_target_classes, any, &classes_, dtype_id(p_.row[kTarget].type)));
+    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_targets, any, &targets_, dtype_id(p_.row[kTarget].type)));
     if (is_nll() && wants_loss()) LOSSGEN_TRY(find(LOSSGEN_STAGE_nll_loss_forward, layout_, &forward_));
     if (!is_nll() && !reads_lse()) {
       LOSSGEN_TRY(find(parts_ > 0     ? LOSSGEN_STAGE_cross_entropy_forward_parts
@@ -228,11 +231,11 @@ class Call {
                        layout_, &forward_));
       if (parts_ > 0) LOSSGEN_TRY(find(LOSSGEN_STAGE_cross_entropy_forward_join, LOSSGEN_LAYOUT_rows, &join_));
     }
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_rows, any, &rows_, LOSSGEN_DTYPE_f32));
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_sums, any, &sums_, LOSSGEN_DTYPE_f32));
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_total, any, &total_, LOSSGEN_DTYPE_f32));
+    if (per_row_loss()) LOSSGEN_TRY(find(LOSSGEN_STAGE_device_losses, any, &losses_, LOSSGEN_DTYPE_f32));
+    if (!few_rows()) LOSSGEN_TRY(find(LOSSGEN_STAGE_device_sums, any, &sums_, LOSSGEN_DTYPE_f32));
+    LOSSGEN_TRY(find(few_rows() ? LOSSGEN_STAGE_device_total_of_rows : LOSSGEN_STAGE_device_total, any, &total_, LOSSGEN_DTYPE_f32));
     if (!wants_grad()) return LOSSGEN_OK;
-    LOSSGEN_TRY(find(LOSSGEN_STAGE_device_scales, any, &scales_, LOSSGEN_DTYPE_f32));
+    if (rows_differ()) LOSSGEN_TRY(find(LOSSGEN_STAGE_device_scales, any, &scales_, LOSSGEN_DTYPE_f32));
     if (is_fused()) return LOSSGEN_OK;
     return find(is_nll() ? LOSSGEN_STAGE_nll_loss_backward : LOSSGEN_STAGE_cross_entropy_backward, layout_, &backward_);
   }
@@ -285,9 +288,9 @@ class Call {
   lossgen_status run_loss() {
     if (is_fused()) return run_fused();
     LOSSGEN_TRY(for_slabs([&](const Slab &s) {
-      LOSSGEN_TRY(classes_of(s));
+      LOSSGEN_TRY(targets_of(s));
       LOSSGEN_TRY(forward_of(s));
-      return losses_of(s, forward_ != nullptr);
+      return losses_of(s);
     }));
     LOSSGEN_TRY(sum_up(wants_loss()));
     if (!wants_grad()) return LOSSGEN_OK;
@@ -296,15 +299,13 @@ class Call {
 
   // What the gradients are divided by comes from the targets alone, so it is there before the logits are read.
   lossgen_status run_fused() {
-    LOSSGEN_TRY(for_slabs([&](const Slab &s) {
-      LOSSGEN_TRY(classes_of(s));
-      return losses_of(s, false);
-    }));
+    LOSSGEN_TRY(for_slabs([&](const Slab &s) { return targets_of(s); }));
     LOSSGEN_TRY(sum_up(false));
     LOSSGEN_TRY(for_slabs([&](const Slab &s) {
       const Workspace &at = layout_of_workspace_;
-      LOSSGEN_TRY(scales_of(s, scratch(at.ref, s)));
-      const Argument in = matrix(kIn0, s), cls = scratch(at.cls, s), scale = scratch(at.ref, s), out = matrix(kOut, s);
+      const Argument scale = scales_of(s, at.ref);
+      LOSSGEN_TRY(make_scales(s, scale));
+      const Argument in = matrix(kIn0, s), cls = scratch(at.cls, s), out = matrix(kOut, s);
       // [r] or, as planes have it, [x, o].
       const Argument nll_of_rows = scratch(at.nll, s), lse_of_rows = lse_of(s);
       const auto spread = [&](const Argument &t) {
@@ -315,17 +316,23 @@ class Call {
       };
       const Argument nll = spread(nll_of_rows), lse = spread(lse_of_rows);
       LOSSGEN_TRY(launch(forward_, lossgen_args_cross_entropy_forward_backward{&in, &cls, &scale, &nll, &lse, &out}));
-      return losses_of(s, true);
+      return losses_of(s);
     }));
     return sum_up(true);
   }
 
-  lossgen_status classes_of(const Slab &s) {
+  lossgen_status targets_of(const Slab &s) {
     const Workspace &at = layout_of_workspace_;
-    const Argument target = tensor(kTarget, s), cls = scratch(at.cls, s);
+    const Argument target = tensor(kTarget, s), cls = scratch(at.cls, s), w = scratch(at.w, s);
     const int64_t ignore_index = o_.ignore_mode == LOSSGEN_IGNORE_INDEX ? o_.ignore_index : -100;
     const int32_t has_ignore = o_.ignore_mode != LOSSGEN_IGNORE_NONE, classes = static_cast<int32_t>(p_.classes);
-    return launch(classes_, lossgen_args_target_classes{&target, &ignore_index, &has_ignore, &classes, &cls});
+    const int32_t weighted = weight_.defined(), row_weighted = p_.row[kRowWeight].defined();
+    // Weights that are not there are read too, from any memory.
+    const Argument weight = weighted ? Argument(address(weight_), p_.classes, weight_.stride[0])
+                                     : Argument(workspace_ + at.nll, 1, 1);
+    const Argument row_weight = row_weighted ? tensor(kRowWeight, s) : same_for_all(workspace_ + at.nll, s);
+    return launch(targets_, lossgen_args_device_targets{&target, &ignore_index, &has_ignore, &classes, &weight, &row_weight,
+                                                        &weighted, &row_weighted, &cls, &w});
   }
 
   Argument lse_of(const Slab &s) const {
@@ -350,20 +357,12 @@ class Call {
     return launch(join_, lossgen_args_cross_entropy_forward_join{&in, &cls, &from_peaks, &from_others, &nll, &lse, &ref, &sum});
   }
 
-  // Losses and weights. Where nothing was computed the losses are not looked at; they are formed from any readable memory.
-  lossgen_status losses_of(const Slab &s, bool computed) {
+  lossgen_status losses_of(const Slab &s) {
+    if (!per_row_loss() || !wants_loss()) return LOSSGEN_OK;
     const Workspace &at = layout_of_workspace_;
-    const Argument cls = scratch(at.cls, s);
-    const Argument from = computed ? scratch(at.nll, s) : scratch(at.cls, s);
-    const int32_t weighted = weight_.defined(), row_weighted = p_.row[kRowWeight].defined();
+    const Argument nll = scratch(at.nll, s), w = scratch(at.w, s), cls = scratch(at.cls, s), loss = tensor(kLoss, s);
     const int32_t bad_is_ignored = o_.bounds == LOSSGEN_BOUNDS_IGNORE;
-    const Argument weight = weighted ? Argument(address(weight_), p_.classes, weight_.stride[0])
-                                     : Argument(workspace_ + at.cls, 1, 1);
-    const Argument row_weight = row_weighted ? tensor(kRowWeight, s) : scratch(at.cls, s);
-    const Argument loss = per_row_loss() && computed ? tensor(kLoss, s) : scratch(at.nll, s);
-    const Argument w = scratch(at.w, s);
-    return launch(rows_, lossgen_args_device_rows{&from, &cls, &weight, &row_weight, &weighted, &row_weighted,
-                                                  &bad_is_ignored, &loss, &w});
+    return launch(losses_, lossgen_args_device_losses{&nll, &w, &cls, &bad_is_ignored, &loss});
   }
 
   // Total weight, divisor of the gradients, flag of bad targets; with_loss: the loss.
@@ -381,29 +380,41 @@ class Call {
       if (o_.denominator == LOSSGEN_DENOMINATOR_ROWS) given = static_cast<double>(p_.rows);
     }
     const bool needed = with_loss || (mean && !saved);
-    const int64_t blocks = needed ? at.blocks : 0;
-    const size_t array = static_cast<size_t>(at.blocks) * 8;
-    const Argument losses = scratch(at.partial, blocks), weights = scratch(at.partial + array, blocks);
-    const Argument kept = scratch(at.partial + 2 * array, blocks), bad = scratch(at.partial + 3 * array, blocks);
-    if (blocks > 0) {
-      const Argument loss = scratch(per_row_loss() ? at.w : at.nll, p_.rows), w = scratch(at.w, p_.rows);
-      const Argument cls = scratch(at.cls, p_.rows);
-      LOSSGEN_TRY(launch(sums_, lossgen_args_device_sums{&loss, &w, &cls, &losses, &weights, &kept, &bad}));
-    }
+    const int32_t bad_is_ignored = o_.bounds == LOSSGEN_BOUNDS_IGNORE, empty_is_zero = o_.empty_mean_is_zero != 0;
     const bool flags = o_.bounds == LOSSGEN_BOUNDS_DEFAULT;
     const Argument before = one_element(flags ? bad_targets_ : Tensor(), at.flag);
     const Argument after = one_element(flags ? bad_targets_ : Tensor(), at.flag);
     const Argument saved_weight = one_element(saved_total_weight_, at.total_weight);
     const Argument loss = one_element(per_row_loss() || !with_loss ? Tensor() : loss_, at.loss);
     const Argument total_weight = one_element(total_weight_, at.total_weight);
-    const Argument divisor = scratch(at.divisor, 1), one = scratch(at.one, 1);
-    const int32_t empty_is_zero = o_.empty_mean_is_zero != 0;
-    return launch(total_, lossgen_args_device_total{&losses, &weights, &kept, &bad, &saved_weight, &before, &denominator,
-                                                    &given, &empty_is_zero, &loss, &total_weight, &divisor, &one,
+    const Argument divisor = scratch(at.divisor, 1), one = scratch(at.one, 1), scale = scratch(at.scale, 1);
+    const int32_t has_grad = grad_.defined() && !p_.row[kGradLoss].defined();
+    const Argument grad = one_element(has_grad ? grad_ : Tensor(), at.total_weight);
+    // Without a loss the weights stand in for it: readable, and their sum is not looked at.
+    const size_t from = with_loss ? at.nll : at.w;
+    const int64_t rows = needed ? p_.rows : 0;
+    const Argument nll = scratch(from, rows), w = scratch(at.w, rows), cls = scratch(at.cls, rows);
+    if (few_rows())
+      return launch(total_, lossgen_args_device_total_of_rows{&nll, &w, &cls, &bad_is_ignored, &saved_weight, &before, &grad,
+                                                              &has_grad, &denominator, &given, &empty_is_zero, &loss, &total_weight,
+                                                              &divisor, &one, &scale, &after});
+    const int64_t blocks = needed ? at.blocks : 0;
+    const size_t array = static_cast<size_t>(at.blocks) * 8;
+    const Argument losses = scratch(at.partial, blocks), weights = scratch(at.partial + array, blocks);
+    const Argument kept = scratch(at.partial + 2 * array, blocks), bad = scratch(at.partial + 3 * array, blocks);
+    if (blocks > 0)
+      LOSSGEN_TRY(launch(sums_, lossgen_args_device_sums{&nll, &w, &cls, &bad_is_ignored, &losses, &weights, &kept, &bad}));
+    return launch(total_, lossgen_args_device_total{&losses, &weights, &kept, &bad, &saved_weight, &before, &grad, &has_grad, &denominator,
+                                                    &given, &empty_is_zero, &loss, &total_weight, &divisor, &one, &scale,
                                                     &after});
   }
 
-  lossgen_status scales_of(const Slab &s, const Argument &scale) {
+  // One number for all rows, or one for each in scratch.
+  Argument scales_of(const Slab &s, size_t place) const {
+    return rows_differ() ? scratch(place, s) : same_for_all(workspace_ + layout_of_workspace_.scale, s);
+  }
+  lossgen_status make_scales(const Slab &s, const Argument &scale) {
+    if (!rows_differ()) return LOSSGEN_OK;
     const Workspace &at = layout_of_workspace_;
     const Argument cls = scratch(at.cls, s), w = scratch(at.w, s), divisor = scratch(at.divisor, 1);
     const Argument grad = p_.row[kGradLoss].defined() ? tensor(kGradLoss, s)
@@ -414,13 +425,13 @@ class Call {
 
   lossgen_status backward_of(const Slab &s) {
     const Workspace &at = layout_of_workspace_;
-    const Argument cls = scratch(at.cls, s), scale = scratch(at.w, s), out = matrix(kOut, s);
-    LOSSGEN_TRY(scales_of(s, scale));
+    const Argument cls = scratch(at.cls, s), scale = scales_of(s, at.w), out = matrix(kOut, s);
+    LOSSGEN_TRY(make_scales(s, scale));
     if (is_nll()) {
       // The kernel takes the extent of its x axis from d.
       const Argument d = layout_ == LOSSGEN_LAYOUT_planes
-                             ? Argument(scale.buffer.device, s.x_extent, 1)
-                             : Argument(scale.buffer.device, s.rows(), 1);
+                             ? Argument(scale.buffer.device, s.x_extent, scale.dim[0].stride)
+                             : Argument(scale.buffer.device, s.rows(), scale.dim[0].stride);
       return launch(backward_, lossgen_args_nll_loss_backward{&cls, &d, &out});
     }
     const Argument in = matrix(kIn0, s);
@@ -442,7 +453,7 @@ class Call {
   Workspace layout_of_workspace_{};
   int64_t parts_ = 0;  // of a row that is read in parts
   CuPointer workspace_ = 0;
-  const lossgen_kernel *classes_ = nullptr, *forward_ = nullptr, *join_ = nullptr, *rows_ = nullptr, *sums_ = nullptr, *total_ = nullptr,
+  const lossgen_kernel *targets_ = nullptr, *forward_ = nullptr, *join_ = nullptr, *losses_ = nullptr, *sums_ = nullptr, *total_ = nullptr,
                        *scales_ = nullptr, *backward_ = nullptr;
 };
 
