@@ -24,7 +24,7 @@ inline bool is_row_stage(lossgen_stage_id stage) {
 
 // Layouts whose rows are multiples of 4 elements.
 inline bool is_aligned(lossgen_layout_id layout) {
-  return layout == LOSSGEN_LAYOUT_rows4 || layout == LOSSGEN_LAYOUT_short4;
+  return layout == LOSSGEN_LAYOUT_rows4 || layout == LOSSGEN_LAYOUT_middle4 || layout == LOSSGEN_LAYOUT_short4;
 }
 
 struct KernelKey {

@@ -87,7 +87,8 @@ std::vector<lossgen_layout_id> kernel_layouts(lossgen_target_id target, const st
     planes |= layout != LOSSGEN_LAYOUT_rows;
     if (!is_device(target) || layout == LOSSGEN_LAYOUT_rows) layouts.push_back(layout);
     if (is_device(target) && layout == LOSSGEN_LAYOUT_rows)
-      for (const auto other : {LOSSGEN_LAYOUT_rows4, LOSSGEN_LAYOUT_short, LOSSGEN_LAYOUT_short4, LOSSGEN_LAYOUT_few})
+      for (const auto other : {LOSSGEN_LAYOUT_rows4, LOSSGEN_LAYOUT_middle, LOSSGEN_LAYOUT_middle4, LOSSGEN_LAYOUT_short,
+                               LOSSGEN_LAYOUT_short4, LOSSGEN_LAYOUT_few})
         layouts.push_back(other);
   }
   if (is_device(target) && planes) layouts.push_back(LOSSGEN_LAYOUT_planes);

@@ -21,8 +21,8 @@ struct Shape {
   int64_t pad;
   size_t offset;
 };
-// Which kernels: few, short and rows need a contiguous class axis, of 4 to 63 classes, of 64 or more, of more than 4 KiB; those
-// named 4 C % 4 == 0 and alignment; planes takes all.
+// Which kernels: few, short, middle and rows need a contiguous class axis, of 4 to 40 classes, of 41 and of 256 or more, of more
+// than 4 KiB; those named 4 C % 4 == 0 and alignment; planes takes all.
 const Shape kShapes[] = {
     {"rows4", {5, 1028}, {}, 0, 0},
     {"rows4_one_row", {2056}, {}, 0, 0},
@@ -41,10 +41,12 @@ const Shape kShapes[] = {
     {"axes_shuffled", {3, 6, 4, 5}, {3, 1, 0, 2}, 1, 0},
     {"short4", {37, 96}, {}, 0, 0},
     {"short_odd", {35, 67}, {}, 0, 0},
-    {"short_pitch", {9, 1000}, {}, 3, 0},
+    {"middle_pitch", {9, 1000}, {}, 3, 0},
+    {"middle4", {11, 1000}, {}, 0, 0},
     {"rows4_long", {3, 20004}, {}, 0, 0},
     {"few_pitch", {259, 21}, {}, 3, 0},
-    {"few_most", {130, 63}, {}, 0, 0},
+    {"few_most", {300, 40}, {}, 0, 0},
+    {"short_least", {130, 41}, {}, 0, 0},
     {"planes_wide", {3, 11, 10, 15}, {}, 0, 0},
     {"planes_wide_pitch", {2, 19, 4, 64}, {}, 2, 0},
 };

@@ -130,9 +130,11 @@ int main(int argc, char **argv) {
   int device = 0, repeats = 20;
   bool small = false;
   std::string json_path;
+  std::vector<std::string> dtypes = {"f32", "f16", "bf16"};
   app.add_option("--device", device, "ordinal of the GPU");
   app.add_option("--repeats", repeats, "timed calls per case");
   app.add_flag("--small", small, "small shapes: correctness only");
+  app.add_option("--dtype", dtypes, "default: all")->check(CLI::IsMember({"f32", "f16", "bf16"}));
   app.add_option("--json", json_path, "write the numbers to this file too");
   CLI11_PARSE(app, argc, argv);
 
@@ -152,6 +154,7 @@ int main(int argc, char **argv) {
   int failures = 0;
   for (const Case &c : cases(small)) {
     for (const Type &t : kTypes) {
+      if (std::find(dtypes.begin(), dtypes.end(), t.name) == dtypes.end()) continue;
       const Outcome o = check(gpu, device, c, t, small ? 1 : repeats);
       failures += !o.ok;
       std::printf("%-34s %-5s %-7s %8.1e %8.1e |", c.dimensions().c_str(), t.name, o.ok ? "ok" : "WRONG", o.loss_error, o.grad_error);

@@ -10,9 +10,10 @@
  *
  * Devices differ in three points. "planes" takes any strides and has a third axis: logits[x, c, o], where r = o * X + x
  * and X is the extent of x (nll_loss_backward, with no matrix to read, takes X from the extent of d); there is no
- * "strided". Per-row buffers may have any stride, 0 included. "short" is rows where several share a block of threads, "few"
- * rows of so few classes that a block keeps all of many rows in shared memory. "rows4" and "short4" are for matrices whose
- * class count and row pitch are multiples of 4 elements and whose rows start at multiples of 16 bytes. The stages from
+ * "strided". Per-row buffers may have any stride, 0 included. "middle" and "short" are rows where several and many share a
+ * block of threads, "few" rows of so few classes that a block keeps all of many rows in shared memory. "rows4", "middle4" and
+ * "short4" are for matrices whose class count and row pitch are multiples of 4 elements and whose rows start at multiples of
+ * 16 bytes. The stages from
  * cross_entropy_forward_backward on exist for devices only: host code cannot sum what a kernel wrote there.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
@@ -48,7 +49,7 @@
   X(u64, 1, 64)            \
   X(i64, 0, 64)
 
-#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any) X(rows4) X(short) X(short4) X(few)
+#define LOSSGEN_LAYOUTS(X) X(rows) X(planes) X(strided) X(any) X(rows4) X(middle) X(middle4) X(short) X(short4) X(few)
 
 /* ---- Stages and their arguments: A(direction, name, dimensions, type) ------------------------------------------
  * direction in | out | scalar; type: logit = the kernel's dtype, acc = f32 (f64 for f64), target = the kernel's dtype,

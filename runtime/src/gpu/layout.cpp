@@ -8,9 +8,10 @@ namespace lossgen {
 namespace {
 
 // Fewer classes: no gain over a thread per row. From so many on a block's rows do not fit in shared memory; several threads each.
-constexpr int64_t kFewestClasses = 4, kMostFewClasses = 63;
+constexpr int64_t kFewestClasses = 4, kMostFewClasses = 40;
+constexpr int64_t kMostShortClasses = 255;
 // Up to so many bytes several rows share a block, then each has its own.
-constexpr int64_t kMostShortBytes = 4096;
+constexpr int64_t kMostMiddleBytes = 4096;
 // (2048, 32768) f32 on an H200, hand-written: 205 us read in three passes by a block, 71 + 140 by parts; (16384, 4096): 150,
 // of which the memory takes 134.
 constexpr int64_t kMostBytesInPasses = 32 << 10;
@@ -118,7 +119,8 @@ lossgen_layout_id device_layout(const Problem &p) {
     fours &= reinterpret_cast<uintptr_t>(p.matrix[t].data) % 16 == 0 && p.inner.matrix[t] % 4 == 0;
     for (int i = 0; i < p.outer_count; ++i) fours &= p.outer[i].matrix[t] % 4 == 0;
   }
-  if (p.classes * p.matrix[kIn0].bytes() <= kMostShortBytes) return fours ? LOSSGEN_LAYOUT_short4 : LOSSGEN_LAYOUT_short;
+  if (p.classes <= kMostShortClasses) return fours ? LOSSGEN_LAYOUT_short4 : LOSSGEN_LAYOUT_short;
+  if (p.classes * p.matrix[kIn0].bytes() <= kMostMiddleBytes) return fours ? LOSSGEN_LAYOUT_middle4 : LOSSGEN_LAYOUT_middle;
   return fours ? LOSSGEN_LAYOUT_rows4 : LOSSGEN_LAYOUT_rows;
 }
 
