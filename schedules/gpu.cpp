@@ -195,6 +195,7 @@ Params gpu_defaults(const KernelKey &key) {
     p.unroll = 2;
   };
   const bool fused = key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward;
+  if (fused && key.layout == LOSSGEN_LAYOUT_rows4 && key.dtype != LOSSGEN_DTYPE_f32) p.unroll = 2;  // 48 registers with 4
   switch (key.layout) {
     case LOSSGEN_LAYOUT_middle:
     case LOSSGEN_LAYOUT_middle4: share(32, 8); break;
