@@ -1,5 +1,5 @@
 # lossgen_add_library(<name>
-#   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are
+#   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are (targets: but cuda-sm75 and -sm86)
 #   [CLASSES n...]       class counts known at compile time, which get kernels of their own beside the general ones
 #   [TUNE_SHAPES shape...]  logits of your program, as 4096x1000 or 8x21x256x256, that <name>_tune measures
 #   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones
@@ -35,6 +35,8 @@ foreach(_lossgen_line IN LISTS _lossgen_lines)
   list(APPEND _lossgen_targets ${_lossgen_line})
 endforeach()
 set_property(GLOBAL PROPERTY _lossgen_targets ${_lossgen_targets})
+file(STRINGS ${_lossgen_header} _lossgen_on_request REGEX "^#define LOSSGEN_TARGETS_ON_REQUEST ")
+set_property(GLOBAL PROPERTY _lossgen_on_request "${_lossgen_on_request}")
 
 # The CPU part of target names for the system compiled for, "" where lossgen has none.
 function(_lossgen_cpu result)
@@ -152,7 +154,12 @@ function(lossgen_add_library name)
   string(REGEX REPLACE "=[^;]*" "" names "${known}")
   set(all "")
   if(NOT arg_TARGETS)
-    set(arg_TARGETS ${names})
+    get_property(on_request GLOBAL PROPERTY _lossgen_on_request)
+    foreach(target IN LISTS names)
+      if(NOT on_request MATCHES "[\" ]${target}[\" ]")
+        list(APPEND arg_TARGETS ${target})
+      endif()
+    endforeach()
     set(all TRUE)
   endif()
   set(targets "")

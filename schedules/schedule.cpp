@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <stdexcept>
 
 #include "storage.h"
@@ -76,7 +77,7 @@ std::string schedule_id(const Params &params) {
 }
 
 Params default_params(const KernelKey &key) {
-  if (key.target == LOSSGEN_TARGET_cuda_sm80) return gpu_defaults(key);
+  if (is_device(key.target)) return gpu_defaults(key);
   Params p = key.target == LOSSGEN_TARGET_arm64 ? arm_defaults(key) : x86_defaults(key);
   if (is_unrolled(key.stage) && key.layout == LOSSGEN_LAYOUT_rows) {
     p.class_group = lanes_of_few_classes(key, p);
@@ -99,7 +100,10 @@ Target halide_target(lossgen_target_id target, const std::string &host) {
     case LOSSGEN_TARGET_x86_64_v3: return Target("x86-64-linux-avx-avx2-fma-f16c-sse41" + bare);
     case LOSSGEN_TARGET_x86_64_v4: return Target("x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41" + bare);
     case LOSSGEN_TARGET_arm64: return Target("arm-64-linux" + bare);
-    default: return Target((host == "arm64" ? "arm-64" : "x86-64") + std::string("-linux-cuda-cuda_capability_80") + bare);
+    default: {  // "cuda-sm80"
+      const std::string capability = std::string(kTargetNames[target]).substr(std::strlen("cuda-sm"));
+      return Target((host == "arm64" ? "arm-64" : "x86-64") + std::string("-linux-cuda-cuda_capability_") + capability + bare);
+    }
   }
 }
 
@@ -143,7 +147,7 @@ void check_params(const KernelKey &key, const Params &params) {
 }
 
 void apply_schedule(Algorithm &algorithm, const KernelKey &key, const Params &params) {
-  if (key.target == LOSSGEN_TARGET_cuda_sm80) schedule_gpu(algorithm, key, params);
+  if (is_device(key.target)) schedule_gpu(algorithm, key, params);
   else schedule_cpu(algorithm, key, params);
 }
 

@@ -32,6 +32,7 @@ void list_choices() {
   print_line("dtypes", known_dtypes());
   print_line("layouts", known_layouts());
   print_line("targets", known_targets());
+  print_line("default", default_targets());
 }
 
 // What `emit` writes when nothing else is asked for, without compiling it. A kernel that goes with the objects of two
@@ -80,7 +81,7 @@ int inspect(const std::string &name, const std::string &form, const std::vector<
       {"ptx", Halide::OutputFileType::device_code}};
   Request request;
   Kernel kernel{parse_kernel_name(name), {}, "", name, "", ""};
-  if (form == "ptx" && kernel.key.target != LOSSGEN_TARGET_cuda_sm80)
+  if (form == "ptx" && !is_device(kernel.key.target))
     throw std::invalid_argument("only cuda kernels have PTX; use --as asm");
   kernel.host = kernel.key.target == LOSSGEN_TARGET_arm64 ? "arm64" : "x86-64";
   kernel.params = default_params(kernel.key);

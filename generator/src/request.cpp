@@ -130,6 +130,13 @@ std::vector<std::string> known_hosts() {
 std::vector<std::string> known_sanitizers() { return {"address", "thread"}; }
 std::vector<std::string> known_targets() { return {std::begin(kTargetNames), std::end(kTargetNames)}; }
 
+std::vector<std::string> default_targets() {
+  std::vector<std::string> names;
+  for (const char *name : kTargetNames)
+    if (!std::strstr(LOSSGEN_TARGETS_ON_REQUEST, name)) names.push_back(name);
+  return names;
+}
+
 std::string kernel_symbol(const std::string &library, const KernelKey &k) {
   std::string name = library + "_" + kStageNames[k.stage] + "__" + join_key(k, "_");
   if (k.classes) name += "_c" + std::to_string(k.classes);
@@ -174,7 +181,7 @@ KernelKey parse_kernel_name(const std::string &name) {
 std::vector<Kernel> expand(const Request &request) {
   const std::vector<int> wanted_ops = select("op", request.ops, known_ops());
   const std::vector<int> layouts = select("layout", request.layouts, known_layouts());
-  const std::vector<int> targets = select("target", request.targets, known_targets());
+  const std::vector<int> targets = select("target", request.targets.empty() ? default_targets() : request.targets, known_targets());
   std::vector<int> dtypes;
   for (int i : select("dtype", request.dtypes, known_dtypes()))
     dtypes.push_back(index_of(kDtypeNames, known_dtypes()[i].c_str()));

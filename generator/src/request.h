@@ -37,6 +37,7 @@ std::vector<std::string> known_ops();
 std::vector<std::string> known_dtypes();
 std::vector<std::string> known_layouts();
 std::vector<std::string> known_targets();
+std::vector<std::string> default_targets();  // of a request that names none
 std::vector<std::string> known_sanitizers();
 std::vector<std::string> known_hosts();
 constexpr int64_t kMaxClasses = 1 << 24;

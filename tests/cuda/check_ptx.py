@@ -12,6 +12,8 @@ import tempfile
 # The most registers for six blocks of 256 threads of 65536 registers, on sm_120 (which holds 1536 threads, not 2048) for five.
 MAX_REGISTERS = {"sm_80": 40, "sm_90": 40, "sm_100": 40, "sm_120": 48}
 ARCHITECTURES = list(MAX_REGISTERS)
+# Targets that are built on request, by the kernels that convert most.
+ON_REQUEST = {"sm_75": 64, "sm_86": 40}
 
 
 def run(command):
@@ -21,10 +23,10 @@ def run(command):
     return done.stdout + done.stderr
 
 
-def assemble(arguments, name):
+def assemble(arguments, name, architectures=ARCHITECTURES):
     ptx = run([arguments.generator, "inspect", name, "--as", "ptx"])
     reports = []
-    for architecture in ARCHITECTURES:
+    for architecture in architectures:
         with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
             file.write(ptx)
             file.flush()
@@ -70,6 +72,14 @@ def main():
         # Approximations that the accuracy is not stated for, and atomics, whose order differs from run to run.
         for word in re.findall(r"\b(?:ex2|lg2|div|sqrt|rsqrt|rcp|sin|cos|tanh)\.(?:approx|full)\S*|\b(?:atom|red)\.\S*", ptx):
             failures.append(f"{name}: uses {word}")
+    for architecture, most in ON_REQUEST.items():
+        others = [n.replace("cuda_sm80", "cuda_" + architecture.replace("_", "")) for n in names if "__f16_" in n]
+        with multiprocessing.pool.ThreadPool() as pool:
+            results = pool.map(lambda name: assemble(arguments, name, [architecture]), others)
+        for name, (_, (report,)) in zip(others, results):
+            if int(re.search(r"Used (\d+) registers", report)[1]) > most or re.search(r"[1-9]\d* bytes spill", report):
+                failures.append(f"{name}: more than {most} registers, or spills:\n{report}")
+        print(f"{architecture}: {len(others)} kernels of f16 assembled")
     print(f"{len(names)} kernels, {len(failures)} failures")
     for failure in failures:
         print(failure)

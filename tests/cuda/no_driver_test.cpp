@@ -52,7 +52,7 @@ TEST_F(NoDriver, TargetsAreListedWithTheReason) {
         ++*static_cast<int *>(count);
         EXPECT_FALSE(info->usable);
         EXPECT_NE(nullptr, std::strstr(info->reason, "no driver"));
-        EXPECT_GT(info->kernels, 0);
+        EXPECT_EQ(std::strcmp(info->name, "cuda-sm80") == 0, info->kernels > 0);  // what this program asked for
         return 0;
       },
       &seen);

@@ -25,7 +25,7 @@ class Kernels:
     """Of a generator: target -> stage -> layout -> dtypes."""
 
     def __init__(self, generator):
-        self.targets = next(line.split()[1:] for line in lines_of(generator, "list") if line.startswith("targets"))
+        self.targets = next(line.split()[1:] for line in lines_of(generator, "list") if line.startswith("default"))
         self.of = {target: {} for target in self.targets}
         for name in lines_of(generator, "list", "--kernels"):
             head, middle, identifier = name.rsplit("__", 2)

@@ -32,7 +32,12 @@
   X(x86_64_v3, "x86-64-v3", "x86-64")      \
   X(x86_64_v4, "x86-64-v4", "x86-64")      \
   X(arm64, "arm64", "arm64")               \
-  X(cuda_sm80, "cuda-sm80", "cuda")
+  X(cuda_sm75, "cuda-sm75", "cuda")        \
+  X(cuda_sm80, "cuda-sm80", "cuda")        \
+  X(cuda_sm86, "cuda-sm86", "cuda")
+
+/* Built only where a request names them: the driver compiles sm80's PTX for all newer devices. */
+#define LOSSGEN_TARGETS_ON_REQUEST "cuda-sm75 cuda-sm86"
 
 /* ---- Data types of the tensor a kernel is named after: X(identifier, DLPack code, bits) ------------------------ */
 #define LOSSGEN_DTYPES(X) \

@@ -190,16 +190,19 @@ class Call {
     const int layout = is_loss() ? LOSSGEN_LAYOUT_any : LOSSGEN_LAYOUT_planes;
     const int dtype = is_loss() ? LOSSGEN_DTYPE_f32 : dtype_id(p_.matrix[kIn0].type);
     int needed = -1;
+    bool needed_is_built = false;
     for (int id = 0; id < LOSSGEN_TARGET_COUNT; ++id) {
       if (strcmp(target_machine(id), "cuda") != 0) continue;
       if (o_.target != nullptr && strcmp(o_.target, target_name(id)) != 0) continue;
-      if (needed < 0) needed = id;
-      if (!scope_.can_run(id)) continue;
-      if (target_ < 0 || find_kernel(stage, dtype, layout, 0, id) != nullptr) target_ = id;
+      const bool built = find_kernel(stage, dtype, layout, 0, id) != nullptr;
+      if (needed < 0 || (built && !needed_is_built)) needed = id;
+      needed_is_built |= built;
+      if (scope_.can_run(id) && (target_ < 0 || built)) target_ = id;
     }
     if (needed < 0)
       return fail(LOSSGEN_BAD_ARGUMENT, "options.target = \"%.60s\" is not for CUDA tensors", o_.target);
-    if (target_ >= 0) return LOSSGEN_OK;
+    const bool runs = target_ >= 0 && (find_kernel(stage, dtype, layout, 0, target_) != nullptr || !needed_is_built);
+    if (runs) return LOSSGEN_OK;
     return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "CUDA device %d has compute capability %d.%d, too old for %s",
                 scope_.device, scope_.capability() / 10, scope_.capability() % 10, target_name(needed));
   }
