@@ -1,6 +1,7 @@
-// GPU schedules: a block of threads per row (layout rows), or a thread per row (layout planes). Reductions go through
+// GPU schedules: a block of threads per row or per part of one (layout rows), rows that share a block (middle, short), a
+// thread per row (planes), that of a copy in shared memory (few). Reductions go through
 // shared memory, without gpu_lanes, so that CUDA and OpenCL run the same tree of sums; no atomics, so every run gives
-// the same bits.
+// the same bits. In place, a kernel that takes both passes reads each logit for the last time before it is written.
 #include "schedule.h"
 
 namespace lossgen {
@@ -25,10 +26,10 @@ void one_thread_per_row(FuncOrStage &&f, const Algorithm &s, const Params &p) {
   along_y(f, s, p).split(s.r, s.r, one, 1).gpu_threads(one, s.r);
 }
 void reduce_in_block(Algorithm &s, Reduction &reduction, const Params &p, LoopLevel block, int vector) {
-  Func whole = reduction.whole, each = reduction.lanes, few = reduction.few, f = reduction.func;
+  Func whole = reduction.whole, each = reduction.lanes, folded = reduction.folded, f = reduction.func;
   const Var t = each.args()[0];
   // The wrapper carries a thread's result to shared memory; until then it stays in a register.
-  Func shared = each.in(few.defined() ? few : f);
+  Func shared = each.in(folded.defined() ? folded : f);
   shared.compute_at(block);
   along_y(shared, s, p).gpu_threads(t, s.r);
   each.compute_at(shared, t);
@@ -42,11 +43,11 @@ void reduce_in_block(Algorithm &s, Reduction &reduction, const Params &p, LoopLe
   };
   walk(whole);
   walk(each);
-  if (few.defined()) {
-    const Var l = few.args()[0];
-    few.compute_at(block);
-    along_y(few, s, p).gpu_threads(l, s.r);
-    along_y(few.update(), s, p).reorder(few.rvars(0)[0], l, s.r).unroll(few.rvars(0)[0]).gpu_threads(l, s.r);
+  if (folded.defined()) {
+    const Var l = folded.args()[0];
+    folded.compute_at(block);
+    along_y(folded, s, p).gpu_threads(l, s.r);
+    along_y(folded.update(), s, p).reorder(folded.rvars(0)[0], l, s.r).unroll(folded.rvars(0)[0]).gpu_threads(l, s.r);
   }
   f.compute_at(block);
   f.update().unroll(f.rvars(0)[0]);
@@ -115,9 +116,10 @@ void schedule_few_classes(Algorithm &s, const Params &p) {
   Var group("group"), once("once"), x("x"), y("y"), step("step"), turn("turn");
   const int rows = p.threads * p.tile;
   const auto thread_per_row = [&](auto &&f) { f.split(s.r, s.r, x, p.threads).gpu_threads(x, s.r); };
-  const auto of_block = [&](Func f) -> Func & {
+  const auto of_block = [&](Func f) {
     f.compute_at(LoopLevel(s.per_logit.defined() ? s.per_logit : s.per_row, group));
-    return f.split(s.r, once, s.r, rows, TailStrategy::GuardWithIf);
+    f.split(s.r, once, s.r, rows, TailStrategy::GuardWithIf);
+    return f;
   };
   const auto along_classes = [&](Func &f, const Var &c, const Var &r) {
     f.split(c, step, x, p.threads, TailStrategy::GuardWithIf).split(r, turn, y, p.tile, TailStrategy::GuardWithIf);
@@ -204,6 +206,7 @@ Params gpu_defaults(const KernelKey &key) {
     case LOSSGEN_LAYOUT_few: fused ? share(16, 16) : share(8, 16); break;
     default: break;
   }
+  if (key.stage == LOSSGEN_STAGE_nll_loss_forward) share(256, 1);  // a thread per row in every layout
   if (key.stage == LOSSGEN_STAGE_cross_entropy_forward_join) share(8, 32);
   return p;
 }

@@ -127,8 +127,11 @@ void check_params(const KernelKey &key, const Params &params) {
   };
   if (is_device(key.target)) {
     const int block = params.threads * std::max(1, params.tile);
-    if (params.threads < 8 || params.threads % 8) refuse("threads", params.threads, "not a multiple of 8 from 8 on");
-    if (block % 32 || block > 1024) refuse("tile", params.tile, "threads * tile is not a multiple of 32 up to 1024");
+    // Above 32 every sixteenth thread's sum goes to the same one of sixteen: see over_threads.h.
+    if (params.threads < 8 || params.threads % (params.threads > 32 ? 16 : 8))
+      refuse("threads", params.threads, "not a multiple of 8 from 8 on, of 16 from 32 on");
+    const int most = key.layout == LOSSGEN_LAYOUT_few ? 256 : 1024;  // few: rows that share 48 KiB
+    if (block % 32 || block > most) refuse("tile", params.tile, "threads * tile is not a multiple of 32 up to " + std::to_string(most));
     return;
   }
   if (params.vector & (params.vector - 1)) refuse("vector", params.vector, "lanes are a power of two");

@@ -63,7 +63,7 @@ struct Reduction {
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1
-  Halide::Func few;           // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, few(l, r), if there are many threads, sums of those
+  Halide::Func folded;        // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, folded(l, r) sums of many of those
   std::vector<Halide::Func> halves;  // Lanes.vector: sums of half as many lanes each, down to one; func takes that
   Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch
 };

@@ -107,7 +107,7 @@ Algorithm cross_entropy_forward(Builder &b) {
 Algorithm cross_entropy_forward_parts(Builder &b) {
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
   const Var part = b.split_rows();
-  Func y = b.once_per_row("y", {cls(b.r())});
+  Func y = b.once_per_row("y", {class_of(b, cls)});
   Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
   Func others = b.sum_of_others("others", y(b.r(), part), [&](const Expr &c) {
     return exp_of_difference(b.at(logits, c), peak(b.r(), part), true);
@@ -117,7 +117,7 @@ Algorithm cross_entropy_forward_parts(Builder &b) {
 }
 
 Algorithm cross_entropy_forward_join(Builder &b) {
-  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), peaks = b.terms("peaks"), sums = b.terms("sums");
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), peaks = b.terms("peak"), sums = b.terms("others");
   Func picked = b.once_per_row("picked", {b.at(logits, clamp(cls(b.r()), 0, logits.dim(0).extent() - 1))});
   Func peak = b.max_of_classes("peak", [&](const Expr &p) { return peaks(p, b.r()); });
   Func others = b.sum_of_classes("others", [&](const Expr &p) {

@@ -1,6 +1,6 @@
 // Stages between and after the kernels over logits that only devices need: there the class weights, the sums over rows
 // and the denominator stay on the device, so that a call neither copies nor waits. Their arguments are stated in
-// kernel_abi.h. Sums are f64 over fixed blocks of rows: equal bits in every run.
+// kernel_abi.h. Sums are f64, in an order that the number of rows alone decides: equal bits in every run.
 #include "builder.h"
 #include "numerics.h"
 

@@ -13,7 +13,7 @@ Reduction over_threads(const std::string &name, const std::vector<Var> &row, con
     args.insert(args.end(), row.begin(), row.end());
     return args;
   };
-  Func whole(name + "_whole"), each(name + "_threads"), few(name + "_few"), f(name);
+  Func whole(name + "_whole"), each(name + "_threads"), folded(name + "_folded"), f(name);
   const Expr vectors = (walk.part ? min(walk.part, walk.count - walk.first) : walk.count) / vector;
 
   define(whole(at(t)), identity);
@@ -30,13 +30,13 @@ Reduction over_threads(const std::string &name, const std::vector<Var> &row, con
   const int lanes = threads <= 32 ? threads : 16;
   if (lanes < threads) {
     RDom g(0, threads / lanes, "g");
-    define(few(at(l)), identity);
-    accumulate(few(at(l)), values_at(each(at(g * lanes + l)), sums), maximum);
-    reduction.few = few;
+    define(folded(at(l)), identity);
+    accumulate(folded(at(l)), values_at(each(at(g * lanes + l)), sums), maximum);
+    reduction.folded = folded;
   }
   RDom j(0, lanes, "j");
   define(f(row), identity);
-  accumulate(f(row), values_at((lanes < threads ? few : each)(at(j)), sums), maximum);
+  accumulate(f(row), values_at((lanes < threads ? folded : each)(at(j)), sums), maximum);
   return reduction;
 }
 

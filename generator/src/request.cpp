@@ -73,8 +73,9 @@ bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
 bool has_classes(lossgen_stage_id stage, lossgen_layout_id layout, int64_t classes) {
   if (is_unrolled(stage)) return layout != LOSSGEN_LAYOUT_strided && classes >= 1 && classes <= LOSSGEN_MOST_UNROLLED;
   if (has_terms(stage)) return layout != LOSSGEN_LAYOUT_strided;
-  if (stage == LOSSGEN_STAGE_cross_entropy_forward_parts) return layout == LOSSGEN_LAYOUT_rows || layout == LOSSGEN_LAYOUT_rows4;
-  if (stage == LOSSGEN_STAGE_cross_entropy_forward_join) return layout == LOSSGEN_LAYOUT_rows;
+  if (stage == LOSSGEN_STAGE_cross_entropy_forward_join) return layout == LOSSGEN_LAYOUT_rows && classes == 0;  // it walks along parts
+  const bool rows = layout == LOSSGEN_LAYOUT_rows || layout == LOSSGEN_LAYOUT_rows4;
+  if (stage == LOSSGEN_STAGE_cross_entropy_forward_parts && !rows) return false;
   return !is_aligned(layout) || classes % 4 == 0;
 }
 
@@ -84,7 +85,7 @@ std::vector<lossgen_layout_id> kernel_layouts(lossgen_target_id target, const st
   bool planes = false;
   for (int l : wanted) {
     const auto layout = (lossgen_layout_id)l;
-    planes |= layout != LOSSGEN_LAYOUT_rows;
+    planes |= is_device(target) || layout != LOSSGEN_LAYOUT_rows;  // devices: also for rows of one to three classes
     if (!is_device(target) || layout == LOSSGEN_LAYOUT_rows) layouts.push_back(layout);
     if (is_device(target) && layout == LOSSGEN_LAYOUT_rows)
       for (const auto other : {LOSSGEN_LAYOUT_rows4, LOSSGEN_LAYOUT_middle, LOSSGEN_LAYOUT_middle4, LOSSGEN_LAYOUT_short,

@@ -1,5 +1,5 @@
-"""Assembles the PTX of every CUDA kernel for the devices that it is meant for: no spills, few enough registers for full
-occupancy, 128-bit access where the layout promises it. Exit code 77: ptxas was not found."""
+"""Assembles the PTX of every CUDA kernel for the devices that it is meant for: no spills, few enough registers for three
+quarters of the threads, 128-bit access where the layout promises it. Exit code 77: ptxas was not found."""
 
 import argparse
 import multiprocessing.pool

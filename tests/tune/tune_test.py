@@ -75,7 +75,7 @@ def case_refused():
     bad({"vector": 3}, "vector = 3: lanes are a power of two")
     bad({"tile": 6}, "tile = 6: not a multiple of vector", layout="planes")
     bad({"prefetch": 1}, "prefetch = 1: strided logits take 0", layout="strided")
-    bad({"threads": 12}, "threads = 12: not a multiple of 8", targets="cuda-sm80")
+    bad({"threads": 12}, "threads = 12: not a multiple of 8 from 8 on, of 16 from 32 on", targets="cuda-sm80")
     bad({"threads": 48}, "tile = 1: threads * tile is not a multiple of 32", targets="cuda-sm80")
 
 

@@ -70,7 +70,7 @@ double Type::decode(uint32_t bits) const {
   return v;
 }
 
-Difference compare(const Type &type, const std::vector<char> &want, const std::vector<char> &got) {
+Difference compare(const Type &type, const std::vector<char> &want, const std::vector<char> &got, double absolute) {
   std::vector<double> values;  // of all 16-bit numbers
   if (type.bytes() == 2)
     for (uint32_t bits = 0; bits < 1u << 16; bits++) values.push_back(type.decode(bits));
@@ -87,7 +87,7 @@ Difference compare(const Type &type, const std::vector<char> &want, const std::v
       for (size_t k = count * w / workers; k < count * (w + 1) / workers; k++) {
         const double a = value(&want[k * type.bytes()]), b = value(&got[k * type.bytes()]);
         // A value that rounds the other way in 16 bits is one unit off; the rest is the sums.
-        if (!(std::fabs(a - b) <= std::fabs(a) * (2 * type.rounding + 4e-6) + 1e-7)) found[w].allowed = false;
+        if (!(std::fabs(a - b) <= std::fabs(a) * (2 * type.rounding + 4e-6) + absolute)) found[w].allowed = false;
         found[w].largest = std::max(found[w].largest, std::fabs(a - b));
       }
     });

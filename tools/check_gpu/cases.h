@@ -32,11 +32,11 @@ struct Type {
 };
 extern const Type kTypes[3];
 
-// The largest difference between gradients, and whether each is within what sums and one rounding allow.
+// The largest difference between two results, and whether each is within what sums and one rounding allow.
 struct Difference {
   double largest = 0;
   bool allowed = true;
 };
-Difference compare(const Type &type, const std::vector<char> &want, const std::vector<char> &got);
+Difference compare(const Type &type, const std::vector<char> &want, const std::vector<char> &got, double absolute);
 
 #endif  // LOSSGEN_CHECK_GPU_CASES_H

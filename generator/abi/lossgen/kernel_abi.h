@@ -14,7 +14,7 @@
  * block of threads, "few" rows of so few classes that a block keeps all of many rows in shared memory. "rows4", "middle4" and
  * "short4" are for matrices whose class count and row pitch are multiples of 4 elements and whose rows start at multiples of
  * 16 bytes. The stages from
- * cross_entropy_forward_backward on exist for devices only: host code cannot sum what a kernel wrote there.
+ * cross_entropy_forward_backward on exist for devices only; those named device_* do what host code cannot do with numbers there.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
 #define LOSSGEN_KERNEL_ABI_H
@@ -60,7 +60,7 @@
  * direction in | out | scalar; type: logit = the kernel's dtype, acc = f32 (f64 for f64), target = the kernel's dtype,
  * i32, i64, f64. Inputs come first, outputs last.
  *
- * cls[r]    class of row r, -1 = ignored
+ * cls[r]    class of row r, -1 = ignored, -2 = out of bounds
  * nll[r]    lse - logits[cls], unweighted, 0 for ignored rows
  * ref, sum  softmax[c] = exp(logits[c] - ref) / sum
  * a, d      grad[c] = a * softmax[c] - d * (c == cls), 0 for ignored rows
@@ -185,8 +185,8 @@
 #define LOSSGEN_ARGS_cross_entropy_forward_join(A) \
   A(in, logits, 2, logit)                          \
   A(in, cls, 1, i32)                               \
-  A(in, peaks, 2, acc)                             \
-  A(in, sums, 2, acc)                              \
+  A(in, peak, 2, acc)                              \
+  A(in, others, 2, acc)                            \
   A(out, nll, 1, acc)                              \
   A(out, lse, 1, acc)                              \
   A(out, ref, 1, acc)                              \

@@ -15,7 +15,7 @@ constexpr int64_t kMostMiddleBytes = 4096;
 // (2048, 32768) f32 on an H200, hand-written: 205 us read in three passes by a block, 71 + 140 by parts; (16384, 4096): 150,
 // of which the memory takes 134.
 constexpr int64_t kMostBytesInPasses = 32 << 10;
-// Blocks along the classes are limited to 65535 of 1024 classes by the hardware.
+// Blocks along the classes are limited to 65535 of 1024 classes or more by the hardware.
 constexpr int64_t kMaxClassesPerBlockRow = int64_t{65535} * 1024;
 
 int64_t pieces(int64_t extent, int64_t step) { return (extent + step - 1) / step; }
@@ -81,6 +81,9 @@ lossgen_status Slabs::cut(const Problem &p, bool flat_matrices) {
     const int64_t left = kMaxSpan - row - 1 - (x_step_ - 1) * along_x;
     if (along_o > 0) o_step_ = std::min(o_step_, left / along_o + 1);
   }
+  // Numbers per row are counted in 32 bits too.
+  for (int t = 0; t < kRowTensors; ++t)
+    if (p.row[t].defined() && p.inner.row[t] > 0) x_step_ = std::min(x_step_, kMaxSpan / p.inner.row[t] + 1);
   if (x_step_ < x) o_step_ = 1;
   x_pieces_ = pieces(x, x_step_);
   o_pieces_ = pieces(o_.extent, o_step_);

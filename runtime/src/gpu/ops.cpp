@@ -83,6 +83,10 @@ class Call {
   bool is_nll() const { return op_ == DeviceOp::nll_loss_forward || op_ == DeviceOp::nll_loss_backward; }
   bool wants_loss() const { return a_.loss != nullptr; }
   bool wants_grad() const { return is_loss() && a_.output != nullptr; }
+  // Anything that is one number for all rows.
+  bool wants_sums() const {
+    return wants_loss() && (!per_row_loss() || bad_targets_.defined() || total_weight_.defined());
+  }
   bool per_row_loss() const { return o_.reduction == LOSSGEN_REDUCTION_NONE; }
   // Both passes in one launch.
   bool is_fused() const {
@@ -126,6 +130,8 @@ class Call {
     canonicalize(&p_);
     if (is_loss() && p_.rows > 0 && p_.classes == 0)
       return fail(LOSSGEN_BAD_ARGUMENT, "%s has no classes", p_.matrix[kIn0].name);
+    if (p_.rows > INT32_MAX)
+      return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%lld rows; on devices at most %d", static_cast<long long>(p_.rows), INT32_MAX);
     layout_ = device_layout(p_);
     return slabs_.cut(p_, layout_ != LOSSGEN_LAYOUT_planes);
   }
@@ -186,8 +192,10 @@ class Call {
 
   // The newest target that the device can run and that this build has kernels for, or the one asked for.
   lossgen_status choose_target() {
-    const int stage = is_loss() ? LOSSGEN_STAGE_device_sums : LOSSGEN_STAGE_log_softmax_forward;
-    const int layout = is_loss() ? LOSSGEN_LAYOUT_any : LOSSGEN_LAYOUT_planes;
+    const int stage = is_loss()                                  ? LOSSGEN_STAGE_device_total
+                      : op_ == DeviceOp::log_softmax_forward ? LOSSGEN_STAGE_log_softmax_forward
+                                                             : LOSSGEN_STAGE_log_softmax_backward;
+    const int layout = is_loss() ? LOSSGEN_LAYOUT_any : layout_;
     const int dtype = is_loss() ? LOSSGEN_DTYPE_f32 : dtype_id(p_.matrix[kIn0].type);
     int needed = -1;
     bool needed_is_built = false;
@@ -295,7 +303,7 @@ class Call {
       LOSSGEN_TRY(forward_of(s));
       return losses_of(s);
     }));
-    LOSSGEN_TRY(sum_up(wants_loss()));
+    if (wants_grad() || wants_sums()) LOSSGEN_TRY(sum_up(wants_sums()));
     if (!wants_grad()) return LOSSGEN_OK;
     return for_slabs([&](const Slab &s) { return backward_of(s); });
   }
@@ -321,7 +329,7 @@ class Call {
       LOSSGEN_TRY(launch(forward_, lossgen_args_cross_entropy_forward_backward{&in, &cls, &scale, &nll, &lse, &out}));
       return losses_of(s);
     }));
-    return sum_up(true);
+    return wants_sums() ? sum_up(true) : LOSSGEN_OK;
   }
 
   lossgen_status targets_of(const Slab &s) {
