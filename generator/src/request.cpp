@@ -69,14 +69,30 @@ bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
          !is_unrolled(stage);
 }
 
+// Whether a device's call on rows of so many classes may take this layout and stage.
+bool device_takes(const KernelKey &k) {
+  if (k.layout == LOSSGEN_LAYOUT_planes) return true;
+  if (is_aligned(k.layout) && k.classes % 4) return false;
+  const lossgen_layout_id plain = k.layout == LOSSGEN_LAYOUT_rows4     ? LOSSGEN_LAYOUT_rows
+                                  : k.layout == LOSSGEN_LAYOUT_middle4 ? LOSSGEN_LAYOUT_middle
+                                  : k.layout == LOSSGEN_LAYOUT_short4  ? LOSSGEN_LAYOUT_short
+                                                                       : k.layout;
+  const int bytes = storage_type(k.dtype).bytes();
+  if (lossgen_device_layout(k.classes, bytes) != plain) return false;
+  const bool parts = lossgen_device_in_parts(k.classes, bytes);
+  if (k.stage == LOSSGEN_STAGE_cross_entropy_forward_parts) return parts;
+  return !parts || (k.stage != LOSSGEN_STAGE_cross_entropy_forward_exact && k.stage != LOSSGEN_STAGE_cross_entropy_forward_backward);
+}
+
 // Which class counts (0: any) a stage has kernels for.
-bool has_classes(lossgen_stage_id stage, lossgen_layout_id layout, int64_t classes) {
-  if (is_unrolled(stage)) return layout != LOSSGEN_LAYOUT_strided && classes >= 1 && classes <= LOSSGEN_MOST_UNROLLED;
-  if (has_terms(stage)) return layout != LOSSGEN_LAYOUT_strided;
-  if (stage == LOSSGEN_STAGE_cross_entropy_forward_join) return layout == LOSSGEN_LAYOUT_rows && classes == 0;  // it walks along parts
-  const bool rows = layout == LOSSGEN_LAYOUT_rows || layout == LOSSGEN_LAYOUT_rows4;
-  if (stage == LOSSGEN_STAGE_cross_entropy_forward_parts && !rows) return false;
-  return !is_aligned(layout) || classes % 4 == 0;
+bool has_classes(const KernelKey &k) {
+  if (is_unrolled(k.stage)) return k.layout != LOSSGEN_LAYOUT_strided && k.classes >= 1 && k.classes <= LOSSGEN_MOST_UNROLLED;
+  if (has_terms(k.stage)) return k.layout != LOSSGEN_LAYOUT_strided;
+  if (!is_device(k.target)) return true;
+  if (k.stage == LOSSGEN_STAGE_cross_entropy_forward_join) return k.layout == LOSSGEN_LAYOUT_rows && k.classes == 0;  // it walks along parts
+  const bool rows = k.layout == LOSSGEN_LAYOUT_rows || k.layout == LOSSGEN_LAYOUT_rows4;
+  if (k.stage == LOSSGEN_STAGE_cross_entropy_forward_parts && !rows) return false;
+  return k.classes == 0 || device_takes(k);
 }
 
 // The kernels' layouts on a target for the layouts of a request: see kernel_abi.h for what differs on devices.
@@ -234,7 +250,7 @@ std::vector<Kernel> expand(const Request &request) {
         if (is_device(target) && dtype == LOSSGEN_DTYPE_f64) continue;
         for (lossgen_layout_id layout : kernel_layouts(target, layouts))
           for (int64_t c : classes)
-            if (has_classes(stage, layout, c)) add({stage, (lossgen_dtype_id)dtype, layout, target, c});
+            if (const KernelKey key{stage, (lossgen_dtype_id)dtype, layout, target, c}; has_classes(key)) add(key);
       }
     }
   }

@@ -7,14 +7,6 @@
 namespace lossgen {
 namespace {
 
-// Fewer classes: no gain over a thread per row. From so many on a block's rows do not fit in shared memory; several threads each.
-constexpr int64_t kFewestClasses = 4, kMostFewClasses = 40;
-constexpr int64_t kMostShortClasses = 255;
-// Up to so many bytes several rows share a block, then each has its own.
-constexpr int64_t kMostMiddleBytes = 4096;
-// (2048, 32768) f32 on an H200, hand-written: 205 us read in three passes by a block, 71 + 140 by parts; (16384, 4096): 150,
-// of which the memory takes 134.
-constexpr int64_t kMostBytesInPasses = 32 << 10;
 // Blocks along the classes are limited to 65535 of 1024 classes or more by the hardware.
 constexpr int64_t kMaxClassesPerBlockRow = int64_t{65535} * 1024;
 
@@ -23,7 +15,7 @@ int64_t pieces(int64_t extent, int64_t step) { return (extent + step - 1) / step
 }  // namespace
 
 int64_t parts_of_rows(int64_t classes, int bytes_per_class) {
-  return classes * bytes_per_class > kMostBytesInPasses ? pieces(classes, LOSSGEN_DEVICE_PART) : 0;
+  return lossgen_device_in_parts(classes, bytes_per_class) ? pieces(classes, LOSSGEN_DEVICE_PART) : 0;
 }
 
 Workspace lay_out_workspace(int64_t rows, int64_t parts) {
@@ -113,18 +105,20 @@ Slab Slabs::at(int64_t index) const {
 }
 
 lossgen_layout_id device_layout(const Problem &p) {
-  if (p.layout != LOSSGEN_LAYOUT_rows || p.classes < kFewestClasses || p.classes > kMaxClassesPerBlockRow)
-    return LOSSGEN_LAYOUT_planes;
-  if (p.classes <= kMostFewClasses) return LOSSGEN_LAYOUT_few;
+  if (p.layout != LOSSGEN_LAYOUT_rows || p.classes > kMaxClassesPerBlockRow) return LOSSGEN_LAYOUT_planes;
   bool fours = p.classes % 4 == 0;
   for (int t = 0; t < kMatrices; ++t) {
     if (!p.matrix[t].defined()) continue;
     fours &= reinterpret_cast<uintptr_t>(p.matrix[t].data) % 16 == 0 && p.inner.matrix[t] % 4 == 0;
     for (int i = 0; i < p.outer_count; ++i) fours &= p.outer[i].matrix[t] % 4 == 0;
   }
-  if (p.classes <= kMostShortClasses) return fours ? LOSSGEN_LAYOUT_short4 : LOSSGEN_LAYOUT_short;
-  if (p.classes * p.matrix[kIn0].bytes() <= kMostMiddleBytes) return fours ? LOSSGEN_LAYOUT_middle4 : LOSSGEN_LAYOUT_middle;
-  return fours ? LOSSGEN_LAYOUT_rows4 : LOSSGEN_LAYOUT_rows;
+  const lossgen_layout_id layout = lossgen_device_layout(p.classes, p.matrix[kIn0].bytes());
+  switch (fours ? layout : LOSSGEN_LAYOUT_any) {
+    case LOSSGEN_LAYOUT_rows: return LOSSGEN_LAYOUT_rows4;
+    case LOSSGEN_LAYOUT_middle: return LOSSGEN_LAYOUT_middle4;
+    case LOSSGEN_LAYOUT_short: return LOSSGEN_LAYOUT_short4;
+    default: return layout;
+  }
 }
 
 }  // namespace lossgen
