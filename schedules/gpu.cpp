@@ -88,7 +88,14 @@ void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   for (Reduction &reduction : s.reductions) reduce_in_block(s, reduction, p, block, vector);
 }
 
-// Reductions stay in a register; several loads of one go out together.
+// Several loads of a sum or maximum in one thread go out together.
+void load_in_groups(Func f, const Params &p) {
+  if (p.class_group == 1) return;
+  f.update(0).unroll(f.rvars(0)[0]);
+  f.update(1).unscheduled();
+}
+
+// Reductions stay in a register.
 void reduce_in_thread(Algorithm &s, LoopLevel level, const Params &p) {
   // One row: of two outputs walked together Halide sees only that they need rows from this one on.
   const auto keep = [&](Func f) {
@@ -97,11 +104,8 @@ void reduce_in_thread(Algorithm &s, LoopLevel level, const Params &p) {
   };
   for (Func &f : s.row_values) keep(f);
   for (Reduction &reduction : s.reductions) {
-    Func f = reduction.func;
-    keep(f);
-    if (p.class_group == 1) continue;
-    f.update(0).unroll(f.rvars(0)[0]);
-    f.update(1).unscheduled();
+    keep(reduction.func);
+    load_in_groups(reduction.func, p);
   }
 }
 
@@ -116,8 +120,9 @@ void schedule_few_classes(Algorithm &s, const Params &p) {
   Var group("group"), once("once"), x("x"), y("y"), step("step"), turn("turn");
   const int rows = p.threads * p.tile;
   const auto thread_per_row = [&](auto &&f) { f.split(s.r, s.r, x, p.threads).gpu_threads(x, s.r); };
+  const LoopLevel level(s.per_logit.defined() ? s.per_logit : s.per_row, group);
   const auto of_block = [&](Func f) {
-    f.compute_at(LoopLevel(s.per_logit.defined() ? s.per_logit : s.per_row, group));
+    f.compute_at(level);
     f.split(s.r, once, s.r, rows, TailStrategy::GuardWithIf);
     return f;
   };
@@ -140,7 +145,7 @@ void schedule_few_classes(Algorithm &s, const Params &p) {
     Var some("some");
     Func cached = s.streamed.in();
     const Var c = cached.args()[0], r = cached.args()[1];
-    cached.compute_at(LoopLevel(s.per_logit.defined() ? s.per_logit : s.per_row, group));
+    cached.compute_at(level);
     cached.split(r, once, r, rows, TailStrategy::GuardWithIf);
     along_classes(cached, c, r);
     cached.split(turn, turn, some, 4).reorder(some, step, turn, x, y).unroll(some);
@@ -151,8 +156,7 @@ void schedule_few_classes(Algorithm &s, const Params &p) {
     Func f = reduction.func, shared = f.in();
     thread_per_row(of_block(shared));
     f.compute_at(shared, x);
-    if (p.class_group > 1) f.update(0).unroll(f.rvars(0)[0]);
-    if (p.class_group > 1) f.update(1).unscheduled();
+    load_in_groups(f, p);
   }
 }
 

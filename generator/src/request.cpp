@@ -73,12 +73,9 @@ bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
 bool device_takes(const KernelKey &k) {
   if (k.layout == LOSSGEN_LAYOUT_planes) return true;
   if (is_aligned(k.layout) && k.classes % 4) return false;
-  const lossgen_layout_id plain = k.layout == LOSSGEN_LAYOUT_rows4     ? LOSSGEN_LAYOUT_rows
-                                  : k.layout == LOSSGEN_LAYOUT_middle4 ? LOSSGEN_LAYOUT_middle
-                                  : k.layout == LOSSGEN_LAYOUT_short4  ? LOSSGEN_LAYOUT_short
-                                                                       : k.layout;
   const int bytes = storage_type(k.dtype).bytes();
-  if (lossgen_device_layout(k.classes, bytes) != plain) return false;
+  const lossgen_layout_id layout = lossgen_device_layout(k.classes, bytes);
+  if (k.layout != layout && k.layout != lossgen_layout_in_fours(layout)) return false;
   const bool parts = lossgen_device_in_parts(k.classes, bytes);
   if (k.stage == LOSSGEN_STAGE_cross_entropy_forward_parts) return parts;
   return !parts || (k.stage != LOSSGEN_STAGE_cross_entropy_forward_exact && k.stage != LOSSGEN_STAGE_cross_entropy_forward_backward);

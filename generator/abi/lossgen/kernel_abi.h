@@ -13,8 +13,8 @@
  * "strided". Per-row buffers may have any stride, 0 included. "middle" and "short" are rows where several and many share a
  * block of threads, "few" rows of so few classes that a block keeps all of many rows in shared memory. "rows4", "middle4" and
  * "short4" are for matrices whose class count and row pitch are multiples of 4 elements and whose rows start at multiples of
- * 16 bytes. The stages from
- * cross_entropy_forward_backward on exist for devices only; those named device_* do what host code cannot do with numbers there.
+ * 16 bytes. The stages from cross_entropy_forward_backward on exist for devices only; those named device_* do what host code
+ * cannot do with numbers there.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
 #define LOSSGEN_KERNEL_ABI_H
@@ -205,18 +205,15 @@
   A(out, cls, 1, i32)                                                                 \
   A(out, w, 1, acc)
 /* loss = w * nll. Rows out of bounds (cls -2): NaN or, by bad_is_ignored, 0. */
-#define LOSSGEN_ARGS_device_losses(A) \
-  A(in, nll, 1, acc)                  \
-  A(in, w, 1, acc)                    \
-  A(in, cls, 1, i32)                  \
-  A(scalar, bad_is_ignored, 0, i32)   \
-  A(out, loss, 1, acc)
+#define LOSSGEN_ARGS_device_losses_from(A) \
+  A(in, nll, 1, acc)                       \
+  A(in, w, 1, acc)                         \
+  A(in, cls, 1, i32)                       \
+  A(scalar, bad_is_ignored, 0, i32)
+#define LOSSGEN_ARGS_device_losses(A) LOSSGEN_ARGS_device_losses_from(A) A(out, loss, 1, acc)
 /* Sums over blocks of LOSSGEN_DEVICE_BLOCK rows, one element per block; of losses as above */
-#define LOSSGEN_ARGS_device_sums(A) \
-  A(in, nll, 1, acc)                \
-  A(in, w, 1, acc)                  \
-  A(in, cls, 1, i32)                \
-  A(scalar, bad_is_ignored, 0, i32) \
+#define LOSSGEN_ARGS_device_sums(A)  \
+  LOSSGEN_ARGS_device_losses_from(A) \
   A(out, losses, 1, f64)            \
   A(out, weights, 1, f64)           \
   A(out, kept, 1, f64)              \
@@ -244,10 +241,7 @@
   LOSSGEN_ARGS_device_total_of(A)
 /* The same from the rows, where there are at most LOSSGEN_DEVICE_FEW_ROWS: a launch less */
 #define LOSSGEN_ARGS_device_total_of_rows(A) \
-  A(in, nll, 1, acc)                         \
-  A(in, w, 1, acc)                           \
-  A(in, cls, 1, i32)                         \
-  A(scalar, bad_is_ignored, 0, i32)          \
+  LOSSGEN_ARGS_device_losses_from(A)         \
   LOSSGEN_ARGS_device_total_of(A)
 /* scale = w * grad / divisor, 0 for rows that are not kept */
 #define LOSSGEN_ARGS_device_scales(A) \
@@ -328,8 +322,14 @@ enum lossgen_layout_id { LOSSGEN_LAYOUTS(LOSSGEN_X) LOSSGEN_LAYOUT_COUNT };
 enum lossgen_stage_id { LOSSGEN_STAGES(LOSSGEN_X) LOSSGEN_STAGE_COUNT };
 #undef LOSSGEN_X
 
-/* The layout of device kernels for contiguous rows of so many classes, of so many bytes each (aligned ones have that layout's form
- * with 4 behind it). From 41 classes on 256 rows do not fit in a block's shared memory; the other limits are measured. */
+/* The form of a device layout for rows of multiples of 4 elements; the layout itself where it has none. */
+static inline enum lossgen_layout_id lossgen_layout_in_fours(enum lossgen_layout_id layout) {
+  return layout == LOSSGEN_LAYOUT_rows     ? LOSSGEN_LAYOUT_rows4
+         : layout == LOSSGEN_LAYOUT_middle ? LOSSGEN_LAYOUT_middle4
+         : layout == LOSSGEN_LAYOUT_short  ? LOSSGEN_LAYOUT_short4
+                                           : layout;
+}
+/* The layout of device kernels for contiguous rows of so many classes, of so many bytes each. From 41 classes on 256 rows do not fit in a block's shared memory; the other limits are measured. */
 static inline enum lossgen_layout_id lossgen_device_layout(int64_t classes, int bytes) {
   return classes < 4                 ? LOSSGEN_LAYOUT_planes
          : classes <= 40             ? LOSSGEN_LAYOUT_few

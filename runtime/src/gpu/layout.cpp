@@ -113,12 +113,7 @@ lossgen_layout_id device_layout(const Problem &p) {
     for (int i = 0; i < p.outer_count; ++i) fours &= p.outer[i].matrix[t] % 4 == 0;
   }
   const lossgen_layout_id layout = lossgen_device_layout(p.classes, p.matrix[kIn0].bytes());
-  switch (fours ? layout : LOSSGEN_LAYOUT_any) {
-    case LOSSGEN_LAYOUT_rows: return LOSSGEN_LAYOUT_rows4;
-    case LOSSGEN_LAYOUT_middle: return LOSSGEN_LAYOUT_middle4;
-    case LOSSGEN_LAYOUT_short: return LOSSGEN_LAYOUT_short4;
-    default: return layout;
-  }
+  return fours ? lossgen_layout_in_fours(layout) : layout;
 }
 
 }  // namespace lossgen
