@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "algorithm.h"
+#include "instructions.h"
 #include "numerics.h"
 #include "over_threads.h"
 #include "storage.h"
@@ -84,6 +85,10 @@ class Builder {
     if (row_.size() > 1) return to_accumulator(key_, p(stage_.x, c, stage_.o));
     const Halide::Expr x = p.dim(0).extent();
     return to_accumulator(key_, p(r() % x, c, r() / x));
+  }
+
+  Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, Above above = Above::clamped) const {
+    return lossgen::exp_of_difference(x, reference, above, has_scale(key_) ? ExpBy::scale : ExpBy::bits);
   }
 
   // Over the classes of row r, term(c): one sum, or one per lane of a vector (see Lanes).

@@ -8,8 +8,12 @@ namespace lossgen {
 // exp(x - reference). Relative error below 2^-22 (at 80: 2^-19 without fused multiply-add), exactly 0 below e^-88 (f64:
 // e^-709), so for x = -inf, saturates at e^88 (e^709), NaN for NaN and for inf - inf. The difference is taken before the
 // scaling by log2(e), so that an offset common to x and the reference costs nothing.
-// bounded: the caller knows that the difference is below 60 (or NaN), which saves an instruction.
-Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, bool bounded = false);
+// What the caller knows about differences from 88 (709) on: nothing; that it will see a sum of these terms, and distrust all but
+// positive finite ones (with ExpBy::scale, beyond 1e5 the sign is lost); that there are none, or only NaN.
+enum class Above { clamped, checked, bounded };
+// 2^n by shifting n into the exponent's bits, or by the instructions that has_scale() promises.
+enum class ExpBy { bits, scale };
+Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, Above above, ExpBy by);
 
 // Natural logarithm; -inf for 0, inf for inf, NaN for NaN. x >= 0, subnormals count as 0.
 Halide::Expr log_positive(const Halide::Expr &x);

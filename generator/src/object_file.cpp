@@ -182,6 +182,8 @@ void slim_object(const std::string &path, const std::string &symbol) {
   std::map<uint64_t, uint32_t> undefined;
   for (Elf64_Rela &r : text.relocations) {
     const uint64_t old = ELF64_R_SYM(r.r_info);
+    if (const std::string name = old ? object.name(object.symbols[old]) : ""; name.rfind("lossgen_", 0) == 0)
+      throw std::runtime_error(name + " was not inlined: see generator/src/instructions.cpp");
     if (old && !undefined.count(old))
       undefined[old] =
           symbols.add(symbols.name(object.name(object.symbols[old])), STB_GLOBAL, STT_NOTYPE, SHN_UNDEF, 0, 0);

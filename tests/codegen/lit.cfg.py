@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import sys
 
 import lit.formats
@@ -14,6 +15,8 @@ if not hasattr(config, "lossgen"):
     raise SystemExit("run lit on the build folder: lit.site.cfg.py there says where the generator is")
 config.test_exec_root = config.binary_dir
 
+if shutil.which("llvm-as-22"):
+    config.available_features.add("llvm-22")  # comes with tools/test --with mlir
 filecheck = os.path.join(os.path.dirname(sys.executable), "filecheck")
 config.environment.update({k: v for k, v in os.environ.items() if k == "LOSSGEN_TEST_FULL"})
 config.substitutions += [

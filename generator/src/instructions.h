@@ -1,0 +1,22 @@
+// Instructions that Halide does not emit by itself; instructions.cpp says how they get in.
+#pragma once
+#include <Halide.h>
+
+#include "algorithm.h"
+
+namespace lossgen {
+
+// f32 kernels of x86-64-v4: rounding, fractions and powers of two in one instruction each.
+bool has_scale(const KernelKey &key);
+Halide::Expr floor_of(const Halide::Expr &t);
+Halide::Expr fused_subtract(const Halide::Expr &a, const Halide::Expr &b, const Halide::Expr &c);  // a b - c, one rounding
+Halide::Expr scale_of(const Halide::Expr &p, const Halide::Expr &t);  // p * 2^floor(t), 0 to inf, NaN for NaN
+
+// While it lives, what this thread compiles for x86 prefetches into L2 instead of Halide's prefetchnta.
+class PrefetchIntoL2 {
+ public:
+  explicit PrefetchIntoL2(bool wanted);
+  ~PrefetchIntoL2();
+};
+
+}  // namespace lossgen
