@@ -34,7 +34,7 @@ Algorithm log_softmax_forward(Builder &b) {
   ImageParam logits = b.matrix("logits");
   Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
   Func total = b.sum_of_classes(
-      "total", [&](const Expr &c) { return exp_of_difference(b.at(logits, c), peak(b.r()), true); });
+      "total", [&](const Expr &c) { return b.exp_of_difference(b.at(logits, c), peak(b.r()), true); });
   // (x - peak) - log(total), in this order: the first difference is exact near the peak, at any offset.
   Func shift = b.once_per_row("shift", {peak(b.r()), log_positive(total(b.r()))});
   b.logits("log_probs", strict_float(strict_float(b.at(logits, b.c()) - shift(b.r())[0]) - shift(b.r())[1]));
@@ -44,7 +44,7 @@ Algorithm log_softmax_forward(Builder &b) {
 Algorithm log_softmax_backward(Builder &b) {
   ImageParam grad = b.matrix("grad"), log_probs = b.matrix("log_probs");
   Func total = b.sum_of_classes("total", [&](const Expr &c) { return b.at(grad, c); });
-  Expr softmax = exp_of_difference(b.at(log_probs, b.c()), Internal::make_zero(b.acc()));
+  Expr softmax = b.exp_of_difference(b.at(log_probs, b.c()), Internal::make_zero(b.acc()));
   b.logits("grad_logits", b.at(grad, b.c()) - softmax * total(b.r()));
   return b.stage();
 }
@@ -86,10 +86,10 @@ Algorithm cross_entropy_forward(Builder &b) {
   Func terms;
   if (keeps)
     terms = b.leave_terms("terms", b.at(logits, class_of(b, cls)), [&](const Expr &c, const Expr &reference) {
-      return exp_of_difference(b.at(logits, c), reference);
+      return b.exp_of_difference(b.at(logits, c), reference);
     });
   Func others = b.sum_of_others("others", y(b.r()), [&](const Expr &c) {
-    return keeps ? Expr(terms(b.stage().at(c, b.r()))) : exp_of_difference(b.at(logits, c), ref(b.r()), exact);
+    return keeps ? Expr(terms(b.stage().at(c, b.r()))) : b.exp_of_difference(b.at(logits, c), ref(b.r()), exact);
   });
   const Row row = row_of(others(b.r()), ref(b.r()), picked(b.r()), exact);
   std::vector<Expr> values = {select(cls(b.r()) < 0, zero, row.nll), row.lse, ref(b.r()), row.sum};
@@ -110,7 +110,7 @@ Algorithm cross_entropy_forward_parts(Builder &b) {
   Func y = b.once_per_row("y", {class_of(b, cls)});
   Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
   Func others = b.sum_of_others("others", y(b.r(), part), [&](const Expr &c) {
-    return exp_of_difference(b.at(logits, c), peak(b.r(), part), true);
+    return b.exp_of_difference(b.at(logits, c), peak(b.r(), part), true);
   });
   b.rows("parts", {peak(b.r(), part), others(b.r(), part)});
   return b.stage();
@@ -122,7 +122,7 @@ Algorithm cross_entropy_forward_join(Builder &b) {
   Func peak = b.max_of_classes("peak", [&](const Expr &p) { return peaks(p, b.r()); });
   Func others = b.sum_of_classes("others", [&](const Expr &p) {
     // A part of -inf alone has sum 0, and so adds nothing.
-    return sums(p, b.r()) * exp_of_difference(peaks(p, b.r()), peak(b.r()), true);
+    return sums(p, b.r()) * b.exp_of_difference(peaks(p, b.r()), peak(b.r()), true);
   });
   const Row row = row_of(others(b.r()), peak(b.r()), picked(b.r()), true);
   b.rows("row", {select(cls(b.r()) < 0, Internal::make_zero(b.acc()), row.nll), row.lse, peak(b.r()), row.sum});
@@ -139,7 +139,7 @@ Algorithm cross_entropy_backward(Builder &b) {
   ImageParam ref = b.per_row("ref", b.acc()), sum = b.per_row("sum", b.acc());
   b.gradient("grad_logits", cls, a(b.r()) / sum(b.r()), d(b.r()), [&](const Expr &c, const Expr &scale) {
     // A sum within LOSSGEN_SUM_LIMIT bounds every term.
-    Expr softmax = exp_of_difference(b.at(logits, c), ref(b.r()), true) * scale;
+    Expr softmax = b.exp_of_difference(b.at(logits, c), ref(b.r()), true) * scale;
     return general ? softmax - smooth(b.r()) * weight(c) : softmax;
   });
   return b.stage();
@@ -169,7 +169,7 @@ Algorithm cross_entropy_fused(Builder &b) {
   const auto target = [&](const Expr &c) { return (c ^ y(b.row())) == 0; };
   Func picked = picks ? b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); })
                       : b.once_per_row("picked", {load(y(b.row()))});
-  const Builder::Term make = [&](const Expr &c) { return exp_of_difference(x(c), peak(b.row()), true); };
+  const Builder::Term make = [&](const Expr &c) { return b.exp_of_difference(x(c), peak(b.row()), true); };
   const Builder::Term term = b.along_classes() && !backward ? make : b.keep("term", make);
   Func others = b.sum_of_others("others", y(b.row()), term);
   // Picked like the logit: one more exp of 16 lanes costs 15 % at 2 and 10 classes.
@@ -211,7 +211,7 @@ Algorithm cross_entropy_probs_forward(Builder &b) {
   Func peak = b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); });
   Func sums = b.sums_of_classes("sums", q.probs, [&](const Expr &c) {
     Expr x = b.at(logits, c), at_peak = same_bits(x, peak(b.r()));
-    return std::vector<Expr>{select(at_peak, zero, exp_of_difference(x, peak(b.r()))), select(at_peak, one, zero),
+    return std::vector<Expr>{select(at_peak, zero, b.exp_of_difference(x, peak(b.r()))), select(at_peak, one, zero),
                              q.weight(c) * b.at(q.probs, c), q.share(b, c) * strict_float(peak(b.r()) - x)};
   });
   const Expr others = sums(b.r())[0], mass = q.keep * sums(b.r())[2] + spread_mass, below = sums(b.r())[3];
@@ -229,7 +229,7 @@ Algorithm cross_entropy_probs_backward(Builder &b) {
   ImageParam a = b.per_row("a", b.acc()), shares = b.per_row("b", b.acc());
   ImageParam ref = b.per_row("ref", b.acc()), sum = b.per_row("sum", b.acc());
   Func scale = b.once_per_row("scale", {a(b.r()) / sum(b.r())});
-  Expr softmax = exp_of_difference(b.at(logits, b.c()), ref(b.r())) * scale(b.r());
+  Expr softmax = b.exp_of_difference(b.at(logits, b.c()), ref(b.r())) * scale(b.r());
   b.logits("grad_logits", softmax - shares(b.r()) * q.share(b, b.c()));
   return b.stage();
 }
@@ -250,10 +250,10 @@ Algorithm row_stats(Builder &b) {
       "hit", [&](const Expr &c) { return select(b.at(logits, c) == peak(b.r()), last - c, -1); });
   Func nan = b.max_index_of_classes("nan", [&](const Expr &c) { return select(is_nan(b.at(logits, c)), last - c, -1); });
   Func total = b.sum_of_classes(
-      "total", [&](const Expr &c) { return exp_of_difference(b.at(logits, c), peak(b.r()), true); });
+      "total", [&](const Expr &c) { return b.exp_of_difference(b.at(logits, c), peak(b.r()), true); });
   // sum of e^d d, d = x - peak <= 0; classes at -inf add nothing (0 * inf would be NaN).
   Func weighted = b.sum_of_classes("weighted", [&](const Expr &c) {
-    Expr d = strict_float(b.at(logits, c) - peak(b.r())), e = exp_of_difference(b.at(logits, c), peak(b.r()), true);
+    Expr d = strict_float(b.at(logits, c) - peak(b.r())), e = b.exp_of_difference(b.at(logits, c), peak(b.r()), true);
     return select(e == zero, zero, e * d);
   });
   Expr first = select(nan(b.r()) >= 0, last - nan(b.r()), hit(b.r()) >= 0, last - hit(b.r()), 0);

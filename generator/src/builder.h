@@ -86,6 +86,10 @@ class Builder {
     return to_accumulator(key_, p(r() % x, c, r() / x));
   }
 
+  Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, bool bounded = false) const {
+    return lossgen::exp_of_difference(x, reference, bounded, key_.target == LOSSGEN_TARGET_arm64);
+  }
+
   // Over the classes of row r, term(c): one sum, or one per lane of a vector (see Lanes).
   using Term = std::function<Halide::Expr(const Halide::Expr &c)>;
   Halide::Func sum_of_classes(const char *name, const Term &term) {

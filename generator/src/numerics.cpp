@@ -59,22 +59,28 @@ Expr unless_zero(const Expr &x, const Expr &y) {
   return reinterpret(t, select(to_bits(x) == Internal::make_zero(format_of(t).bits), minus_inf, to_bits(y)));
 }
 
-Expr exp_of_difference(const Expr &x, const Expr &reference, bool bounded) {
+Expr exp_of_difference(const Expr &x, const Expr &reference, bool bounded, bool neon) {
   const Type t = x.type();
   const Format &f = format_of(t);
+  const Expr highest = number(t, f.exp_limit), lowest = number(t, -f.exp_limit);
   Expr difference = strict_float(x - reference);
   // select(a < limit, limit, a) keeps a NaN where max(a, limit) may drop it; strict, or LLVM turns it into one that does.
-  Expr low = strict_float(select(difference < number(t, -f.exp_limit), number(t, -f.exp_limit), difference));
-  Expr d = bounded ? low : strict_float(select(low > number(t, f.exp_limit), number(t, f.exp_limit), low));
+  // NEON's keeps it.
+  Expr low = strict_float(neon ? max(difference, lowest) : select(difference < lowest, lowest, difference));
+  Expr d = bounded ? low : strict_float(neon ? min(low, highest) : select(low > highest, highest, low));
   // The bias rides on the magic number, so that the low bits are the exponent field of 2^n. Here log2(e) need not be
   // exact, and it must differ from the constant below, or LLVM shares the product and no fused multiply-subtract is left.
   Expr magic = number(t, f.magic + f.bias);
   Expr rounded = strict_float(d * number(t, 1.4427) + magic);
   Expr n = strict_float(rounded - magic);
-  // Fused, this loses nothing however large d is; an x86-64-v2 rounds the product: 6e-8 |d|.
-  Expr fraction = d * number(t, 1.4426950408889634) - n;
-  Expr p = number(t, f.exp2[0]);
-  for (size_t i = 1; i < f.exp2.size(); i++) p = p * fraction + number(t, f.exp2[i]);
+  // Fused, this loses nothing however large d is; an x86-64-v2 rounds the product: 6e-8 |d|. NEON has no fused product less
+  // a number, only a number less a product: there the fraction, and with it every odd power, changes its sign.
+  Expr product = d * number(t, 1.4426950408889634), fraction = neon ? n - product : product - n;
+  const auto coefficient = [&](size_t i) {
+    return number(t, neon && (f.exp2.size() - i) % 2 ? -f.exp2[i] : f.exp2[i]);
+  };
+  Expr p = coefficient(0);
+  for (size_t i = 1; i < f.exp2.size(); i++) p = p * fraction + coefficient(i);
   p = p * fraction + number(t, 1.0);
   Expr power = reinterpret(t, to_bits(rounded) << Internal::make_const(f.bits, f.mantissa));
   return p * power;

@@ -9,7 +9,9 @@ namespace lossgen {
 // e^-709), so for x = -inf, saturates at e^88 (e^709), NaN for NaN and for inf - inf. The difference is taken before the
 // scaling by log2(e), so that an offset common to x and the reference costs nothing.
 // bounded: the caller knows that the difference is below 60 (or NaN), which saves an instruction.
-Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, bool bounded = false);
+// neon: the form whose steps are one NEON instruction each; equal results.
+Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, bool bounded = false,
+                               bool neon = false);
 
 // Natural logarithm; -inf for 0, inf for inf, NaN for NaN. x >= 0, subnormals count as 0.
 Halide::Expr log_positive(const Halide::Expr &x);
