@@ -8,7 +8,8 @@ qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || true)
 command -v aarch64-linux-gnu-g++ >/dev/null || { echo "SKIPPED: no aarch64-linux-gnu-g++ (tools/test --with arm64 installs it)"; exit 77; }
 [ -n "$qemu" ] || { echo "SKIPPED: no qemu-aarch64 (tools/test --with arm64 installs it)"; exit 77; }
 [ -f /usr/src/googletest/CMakeLists.txt ] || { echo "SKIPPED: no GoogleTest sources in /usr/src/googletest"; exit 77; }
-emulator=("$qemu" -L /usr/aarch64-linux-gnu)
+# A Cortex-A57 has ARMv8.0 and nothing more, as kernels and runtime may ask for.
+emulator=("$qemu" -cpu cortex-a57 -L /usr/aarch64-linux-gnu)
 
 "$cmake" -S "$root" -B "$out" -G "$style" -DCMAKE_MAKE_PROGRAM="$make" -DCMAKE_TOOLCHAIN_FILE="$root/tests/install/cross/aarch64.cmake" \
   -DLOSSGEN_GENERATOR="$generator" -DLOSSGEN_DLPACK_INCLUDE_DIR="$dlpack" -DCMAKE_CROSSCOMPILING_EMULATOR="$(IFS=";"; echo "${emulator[*]}")" \
