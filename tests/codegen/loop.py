@@ -1,7 +1,7 @@
 """loop.py LOSSGEN [--all] KERNEL: the hot loop of a kernel's assembly, of the innermost ones that with the most packed arithmetic.
 
 --all: every innermost loop but the one that takes the element of each row's own class.
-Spaces in place of tabs: filecheck 1.0 takes them for one another, but not where it looks for what must not be there.
+Spaces in place of tabs, which filecheck 1.0 takes for one another, but not between {{ and }}.
 LLVM's comments mark loop headers and the blocks that belong to them; a loop ends with the last branch back to its header.
 """
 
