@@ -90,6 +90,12 @@ class Builder {
     return lossgen::exp_of_difference(x, reference, bounded, key_.target == LOSSGEN_TARGET_arm64);
   }
 
+  // -x, a number of the row, out of the way of the conversion to f16: behind it LLVM negates halves, which takes an ARMv8.2.
+  Halide::Expr negative(const Halide::Expr &x) {
+    const bool apart = key_.target == LOSSGEN_TARGET_arm64 && key_.dtype == LOSSGEN_DTYPE_f16;
+    return apart ? Halide::Expr(once_per_row("negative", {-x})(r())) : -x;
+  }
+
   // Over the classes of row r, term(c): one sum, or one per lane of a vector (see Lanes).
   using Term = std::function<Halide::Expr(const Halide::Expr &c)>;
   Halide::Func sum_of_classes(const char *name, const Term &term) {
