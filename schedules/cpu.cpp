@@ -100,15 +100,20 @@ void schedule_rows(Algorithm &s, const Params &p) {
 }
 
 // Vectors along the rows (pixels). Sums live in a tile-sized stack array; class_group classes are added to a pixel's
-// sum while it is in a register.
-void schedule_planes(Algorithm &s, const Params &p) {
+// sum while it is in a register. at_once: vectors of pixels that one step of a loop over logits takes.
+void schedule_planes(Algorithm &s, const Params &p, int at_once) {
   Var tile("tile"), v("v");
   Func main = s.per_logit.defined() ? s.per_logit : s.per_row;
   // Vectors first, then tiles of them: of a short tile Halide leaves out the missing vectors, but would compute and mask
   // them if pixels were counted (7 pixels then cost as much as 256).
   const auto tile_rows = [&](Func f) {
     f.split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf).split(s.r, tile, s.r, std::max(1, p.tile / p.vector), TailStrategy::GuardWithIf);
-    if (f.dimensions() > 1) f.reorder(v, s.r, s.c, tile);
+    if (f.dimensions() > 1 && at_once > 1) {
+      Var group("group");
+      f.split(s.r, s.r, group, at_once, TailStrategy::GuardWithIf).reorder(v, group, s.r, s.c, tile).unroll(group);
+    } else if (f.dimensions() > 1) {
+      f.reorder(v, s.r, s.c, tile);
+    }
     f.vectorize(v).never_partition(tile);
   };
   tile_rows(main);
@@ -236,7 +241,7 @@ void schedule_cpu(Algorithm &algorithm, const KernelKey &key, const Params &para
   const int along = lanes_of(key, params).along_classes;
   if (along) schedule_few_classes(algorithm, key, params, along);
   else if (is_unrolled(key.stage)) schedule_unrolled(algorithm, key, params);
-  else if (algorithm.layout == LOSSGEN_LAYOUT_planes) schedule_planes(algorithm, params);
+  else if (algorithm.layout == LOSSGEN_LAYOUT_planes) schedule_planes(algorithm, params, key.target == LOSSGEN_TARGET_arm64 ? params.unroll : 1);
   else schedule_rows(algorithm, params);
 }
 

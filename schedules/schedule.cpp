@@ -99,7 +99,8 @@ Target halide_target(lossgen_target_id target, const std::string &host) {
     case LOSSGEN_TARGET_x86_64_v2: return Target("x86-64-linux-sse41" + bare);
     case LOSSGEN_TARGET_x86_64_v3: return Target("x86-64-linux-avx-avx2-fma-f16c-sse41" + bare);
     case LOSSGEN_TARGET_x86_64_v4: return Target("x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41" + bare);
-    case LOSSGEN_TARGET_arm64: return Target("arm-64-linux" + bare);
+    // arm_fp16, ARMv8.2, for its conversions, which every AArch64 CPU has: without it Halide emulates them. Nothing computes in f16.
+    case LOSSGEN_TARGET_arm64: return Target("arm-64-linux-arm_fp16" + bare);
     default: {  // "cuda-sm80"
       const std::string capability = std::string(kTargetNames[target]).substr(std::strlen("cuda-sm"));
       return Target((host == "arm64" ? "arm-64" : "x86-64") + std::string("-linux-cuda-cuda_capability_") + capability + bare);

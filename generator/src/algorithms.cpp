@@ -26,7 +26,7 @@ Algorithm nll_loss_forward(Builder &b) {
 
 Algorithm nll_loss_backward(Builder &b) {
   ImageParam cls = b.per_row("cls", Int(32)), d = b.per_row("d", b.acc());
-  b.logits("grad_log_probs", select((b.c() ^ cls(b.r())) == 0, -d(b.r()), Internal::make_zero(b.acc())));
+  b.logits("grad_log_probs", select((b.c() ^ cls(b.r())) == 0, b.negative(d(b.r())), Internal::make_zero(b.acc())));
   return b.stage();
 }
 

@@ -88,7 +88,14 @@ class Builder {
   }
 
   Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, Above above = Above::clamped) const {
-    return lossgen::exp_of_difference(x, reference, above, has_scale(key_) ? ExpBy::scale : ExpBy::bits);
+    const ExpBy by = has_scale(key_) ? ExpBy::scale : key_.target == LOSSGEN_TARGET_arm64 ? ExpBy::neon : ExpBy::bits;
+    return lossgen::exp_of_difference(x, reference, above, by);
+  }
+
+  // -x, a number of the row, out of the way of the conversion to f16: behind it LLVM negates halves, which takes an ARMv8.2.
+  Halide::Expr negative(const Halide::Expr &x) {
+    const bool apart = key_.target == LOSSGEN_TARGET_arm64 && key_.dtype == LOSSGEN_DTYPE_f16;
+    return apart ? Halide::Expr(once_per_row("negative", {-x})(r())) : -x;
   }
 
   // Over the classes of row r, term(c): one sum, or one per lane of a vector (see Lanes).
@@ -229,7 +236,7 @@ class Builder {
     const Halide::Expr at = clamp(y, 0, class_count() - 1);
     stage_.of_target = Halide::Func(std::string(name) + "_of_target");
     stage_.of_target(r()) = from_accumulator(key_, softmax(at, scale) - d);
-    logits(name, select(y < 0, zero, others));
+    logits(name, unless_ignored(y, others));
     Halide::RDom there(0, 1, "there");
     there.where(y >= 0 && y < class_count());
     stage_.per_logit(at + there.x, r()) = stage_.of_target(r());
@@ -243,6 +250,14 @@ class Builder {
   const Algorithm &stage() const { return stage_; }
 
  private:
+  // NEON: of a select whose condition is one for all lanes LLVM makes a branch for every vector of bf16.
+  Halide::Expr unless_ignored(const Halide::Expr &y, const Halide::Expr &value) {
+    const Halide::Expr zero = Halide::Internal::make_zero(acc_);
+    if (key_.target != LOSSGEN_TARGET_arm64) return select(y < 0, zero, value);
+    const Halide::Type bits = Halide::UInt(acc_.bits());
+    Halide::Func kept = once_per_row("kept", {cast(bits, cast(Halide::Int(acc_.bits()), ~(y >> 31)))});
+    return reinterpret(acc_, reinterpret(bits, value) & kept(r()));
+  }
   int elements_per_load() const { return is_aligned(key_.layout) ? 4 : 1; }
   // A multiple of that, said in a way that Halide's alignment analysis understands.
   Halide::Expr in_fours(const Halide::Expr &e) const { return e / elements_per_load() * elements_per_load(); }

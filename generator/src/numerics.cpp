@@ -73,12 +73,13 @@ Expr exp_of_difference(const Expr &x, const Expr &reference, Above above, ExpBy 
   const Type t = x.type();
   const Format &f = format_of(t);
   // With scale no limit is needed for the exponent, but infinite differences have no fraction: 1e6 is beyond all exponents.
-  const bool scale = by == ExpBy::scale, unlimited = above == Above::bounded || (scale && above == Above::checked);
+  const bool neon = by == ExpBy::neon, scale = by == ExpBy::scale, unlimited = above == Above::bounded || (scale && above == Above::checked);
   const Expr highest = number(t, scale ? 1e6 : f.exp_limit), lowest = number(t, scale ? -1e6 : -f.exp_limit);
   Expr difference = strict_float(x - reference);
   // select(a < limit, limit, a) keeps a NaN where max(a, limit) may drop it; strict, or LLVM turns it into one that does.
-  Expr low = strict_float(select(difference < lowest, lowest, difference));
-  Expr d = unlimited ? low : strict_float(select(low > highest, highest, low));
+  // NEON's maximum and minimum keep it.
+  Expr low = strict_float(neon ? max(difference, lowest) : select(difference < lowest, lowest, difference));
+  Expr d = unlimited ? low : strict_float(neon ? min(low, highest) : select(low > highest, highest, low));
   const Expr log2e = number(t, 1.4426950408889634);
   if (scale) {
     Expr n = floor_of(d * log2e);
@@ -89,10 +90,14 @@ Expr exp_of_difference(const Expr &x, const Expr &reference, Above above, ExpBy 
   Expr magic = number(t, f.magic + f.bias);
   Expr rounded = strict_float(d * number(t, 1.4427) + magic);
   Expr n = strict_float(rounded - magic);
-  // Fused, this loses nothing however large d is; an x86-64-v2 rounds the product: 6e-8 |d|.
-  Expr fraction = d * log2e - n;
-  Expr p = number(t, f.exp2[0]);
-  for (size_t i = 1; i < f.exp2.size(); i++) p = p * fraction + number(t, f.exp2[i]);
+  // Fused, this loses nothing however large d is; an x86-64-v2 rounds the product: 6e-8 |d|. NEON has no fused product less
+  // a number, only a number less a product: there the fraction, and with it every odd power, changes its sign.
+  Expr product = d * log2e, fraction = neon ? n - product : product - n;
+  const auto coefficient = [&](size_t i) {
+    return number(t, neon && (f.exp2.size() - i) % 2 ? -f.exp2[i] : f.exp2[i]);
+  };
+  Expr p = coefficient(0);
+  for (size_t i = 1; i < f.exp2.size(); i++) p = p * fraction + coefficient(i);
   p = p * fraction + number(t, 1.0);
   Expr power = reinterpret(t, to_bits(rounded) << Internal::make_const(f.bits, f.mantissa));
   return p * power;

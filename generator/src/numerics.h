@@ -11,8 +11,9 @@ namespace lossgen {
 // What the caller knows about differences from 88 (709) on: nothing; that it will see a sum of these terms, and distrust all but
 // positive finite ones (with ExpBy::scale, beyond 1e5 the sign is lost); that there are none, or only NaN.
 enum class Above { clamped, checked, bounded };
-// 2^n by shifting n into the exponent's bits, or by the instructions that has_scale() promises.
-enum class ExpBy { bits, scale };
+// 2^n by shifting n into the exponent's bits; the same in steps that are one NEON instruction each, with equal results; by the
+// instructions that has_scale() promises.
+enum class ExpBy { bits, neon, scale };
 Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, Above above, ExpBy by);
 
 // Natural logarithm; -inf for 0, inf for inf, NaN for NaN. x >= 0, subnormals count as 0.

@@ -27,5 +27,7 @@ config.substitutions += [
     ("%asm", f"{config.lossgen} inspect --as asm"),
     # %loop KERNEL: the hot loop of its assembly
     ("%loop", f"{sys.executable} {os.path.join(config.test_source_root, 'loop.py')} {config.lossgen}"),
+    # %each-loop KERNEL: all its innermost loops
+    ("%each-loop", f"{sys.executable} {os.path.join(config.test_source_root, 'loop.py')} {config.lossgen} --all"),
     ("%filecheck", filecheck if os.path.exists(filecheck) else "filecheck"),
 ]

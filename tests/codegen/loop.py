@@ -1,5 +1,7 @@
-"""loop.py LOSSGEN KERNEL: the hot loop of a kernel's assembly, of the innermost ones that with the most packed arithmetic.
+"""loop.py LOSSGEN [--all] KERNEL: the hot loop of a kernel's assembly, of the innermost ones that with the most packed arithmetic.
 
+--all: every innermost loop but the one that takes the element of each row's own class.
+Spaces in place of tabs, which filecheck 1.0 takes for one another, but not between {{ and }}.
 LLVM's comments mark loop headers and the blocks that belong to them; a loop ends with the last branch back to its header.
 """
 
@@ -30,17 +32,20 @@ def innermost_loops(lines):
 
 
 def main():
-    assembly = subprocess.run([sys.argv[1], "inspect", sys.argv[2], "--as", "asm"], stdout=subprocess.PIPE, text=True, check=True)
+    assembly = subprocess.run([sys.argv[1], "inspect", sys.argv[-1], "--as", "asm"], stdout=subprocess.PIPE, text=True, check=True)
     loops = list(innermost_loops(assembly.stdout.splitlines()))
+    say = lambda lines, end: print("\n".join(line.replace("\t", " ") for line in [*lines, end]))
     if not loops:
         sys.exit("no loop")
+    if "--all" in sys.argv:
+        say((line for loop in loops if "_of_target" not in loop[0] for line in loop), "end of loops")
+        return
     # Sums run over whole blocks of classes; what is left over of a block, or of a loop that Halide partitioned ("rebased"), has
     # loops of its own, with masks.
     for main_one in (lambda name: "_block.s" in name and "rebased" not in name, lambda name: "rebased" not in name):
         loops = [loop for loop in loops if main_one(loop[0])] or loops
     best = max(loops, key=lambda loop: sum(bool(PACKED.match(line)) for line in loop))
-    print("\n".join(line for line in best if not re.match(r"^\s*[#/]", line)))
-    print("end of loop")
+    say((line for line in best if not re.match(r"^\s*[#/]", line)), "end of loop")
 
 
 main()
