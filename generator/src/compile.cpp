@@ -7,6 +7,7 @@
 
 #include "device.h"
 #include "object_file.h"
+#include "opencl.h"
 #include "prefetch_hint.h"
 #include "storage.h"
 
@@ -90,7 +91,12 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   const bool prefetches = x86 && object != outputs.end() && kernel.sanitize.empty() && kernel.params.prefetch &&
                           !algorithm.reductions.empty() && kernel.key.layout != LOSSGEN_LAYOUT_planes;
   if (prefetches) all.emplace(OutputFileType::assembly, object->second + ".s");
-  pipeline.compile_to(all, algorithm.inputs, kernel.symbol, target);
+  if (target.has_feature(Target::OpenCL)) {
+    compare_vectors_plainly(pipeline);
+    with_buffer_offsets(pipeline.compile_to_module(algorithm.inputs, kernel.symbol, target)).compile(all);
+  } else {
+    pipeline.compile_to(all, algorithm.inputs, kernel.symbol, target);
+  }
   const auto assembly = all.find(OutputFileType::assembly);
   if (prefetches) prefetch_into_l2(object->second, assembly->second);
   if (prefetches && !outputs.count(OutputFileType::assembly)) std::remove(assembly->second.c_str());

@@ -8,10 +8,11 @@ namespace {
 Expr u32(uint32_t value) { return Internal::UIntImm::make(UInt(32), value); }
 Expr bits_of(const Expr &f) { return reinterpret<uint32_t>(f); }
 
-// x86-64-v3 and up (F16C) and GPUs convert in hardware; elsewhere Halide would emulate, so do it here, where it is exact.
+// x86-64-v3 and up (F16C) and CUDA convert in hardware; elsewhere Halide would emulate, so do it here, where it is exact. OpenCL has
+// the type half on some devices only.
 bool converts_f16(const KernelKey &key) {
   return key.target == LOSSGEN_TARGET_x86_64_v3 || key.target == LOSSGEN_TARGET_x86_64_v4 ||
-         is_device(key.target);
+         (is_device(key.target) && key.target != LOSSGEN_TARGET_opencl);
 }
 
 Expr f16_to_f32(const Expr &h) {

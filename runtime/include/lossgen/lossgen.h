@@ -265,6 +265,9 @@ LOSSGEN_API size_t lossgen_explain(const char *op, const DLTensor *logits, const
 /* Loads the driver and the kernels for a device, so that later calls neither load modules nor synchronise.
  * LOSSGEN_UNSUPPORTED_HARDWARE with "no driver: ..." where there is none. Host devices: nothing to do. */
 LOSSGEN_API lossgen_status lossgen_prepare(DLDevice device);
+/* The same for the context that a stream belongs to. OpenCL devices, of which no context is known without a queue, take this
+ * one; programs are kept, and with them the context, for the life of the process. */
+LOSSGEN_API lossgen_status lossgen_prepare_stream(DLDevice device, void *stream);
 
 /* Bytes of options.workspace that a call of op ("cross_entropy_forward_backward", ...) with logits of this shape and
  * device needs at most, whatever the other options; 0 for host tensors. Logits: shape, dtype and device are read, not

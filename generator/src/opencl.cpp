@@ -1,0 +1,93 @@
+#include "opencl.h"
+
+#include <sstream>
+#include <stdexcept>
+
+namespace lossgen {
+using namespace Halide;
+using namespace Halide::Internal;
+
+namespace {
+
+// OpenCL C is compiled without options that allow to reorder floating point, so nothing is lost.
+class ComparePlainly : public IRMutator {
+  using IRMutator::visit;
+  Expr visit(const Call *op) override {
+    const Expr mutated = IRMutator::visit(op);
+    const Call *call = mutated.as<Call>();
+    if (!call || !call->type.is_bool() || !call->type.is_vector()) return mutated;
+    if (call->is_intrinsic(Call::strict_lt)) return LT::make(call->args[0], call->args[1]);
+    if (call->is_intrinsic(Call::strict_le)) return LE::make(call->args[0], call->args[1]);
+    if (call->is_intrinsic(Call::strict_eq)) return EQ::make(call->args[0], call->args[1]);
+    return mutated;
+  }
+};
+
+// The size of the source, which the kernel hands to the runtime.
+class SetSourceSize : public IRMutator {
+  using IRMutator::visit;
+  Expr visit(const Call *op) override {
+    if (op->name != "halide_opencl_initialize_kernels") return IRMutator::visit(op);
+    std::vector<Expr> args = op->args;
+    args.back() = size_;
+    found = true;
+    return Call::make(op->type, op->name, args, op->call_type);
+  }
+  const int size_;
+
+ public:
+  explicit SetSourceSize(int size) : size_(size) {}
+  bool found = false;
+};
+
+// Rewrites the lists of arguments, one to a line. `restrict` goes: in place, two arguments are the same memory.
+std::string add_offsets(const std::string &source) {
+  std::istringstream in(source);
+  std::ostringstream out, starts;
+  const std::string mark = " *restrict ";
+  bool in_list = false;
+  for (std::string line; std::getline(in, line);) {
+    const size_t star = line.find(mark);
+    if (line.rfind("__kernel void ", 0) == 0 && line.back() == '(') {
+      in_list = true;
+    } else if (in_list && star != std::string::npos && line.back() == ',') {
+      const std::string type = line.substr(0, star), name = line.substr(star + mark.size(), line.size() - star - mark.size() - 1);
+      out << type << " *" << name << "_memory,\n const long " << name << "_start,\n";
+      starts << type << " *" << name << " = (" << type.substr(1) << " *)((__global const char *)" << name << "_memory + " << name
+             << "_start);\n";
+      continue;
+    } else if (in_list && line == "{") {
+      line += "\n" + starts.str();
+      line.pop_back();
+      starts.str("");
+      in_list = false;
+    }
+    out << line << "\n";
+  }
+  return out.str();
+}
+
+}  // namespace
+
+void compare_vectors_plainly(Pipeline &pipeline) { pipeline.add_custom_lowering_pass(new ComparePlainly); }
+
+Module with_buffer_offsets(const Module &module) {
+  const Buffer<> old = module.get_device_code_buffer();
+  if (!old.defined()) throw std::logic_error("no OpenCL source in the module");
+  const std::string text = add_offsets(std::string(static_cast<const char *>(old.data()), old.number_of_elements()).c_str());
+  Buffer<uint8_t> source((int)text.size() + 1, old.name());
+  std::copy(text.c_str(), text.c_str() + text.size() + 1, source.data());
+
+  Module result(module.name(), module.target(), module.get_metadata_name_map());
+  result.set_any_strict_float(module.any_strict_float());
+  for (const Buffer<> &b : module.buffers()) result.append(b.name() == old.name() ? Buffer<>(source) : b);
+  SetSourceSize set_size((int)text.size() + 1);
+  for (LoweredFunc f : module.functions()) {
+    f.body = set_size.mutate(f.body);
+    result.append(f);
+  }
+  if (!set_size.found) throw std::logic_error("no call of halide_opencl_initialize_kernels in the module");
+  return result;
+}
+
+}  // namespace lossgen
