@@ -101,7 +101,8 @@ Target halide_target(lossgen_target_id target, const std::string &host) {
     case LOSSGEN_TARGET_x86_64_v3: return Target("x86-64-linux-avx-avx2-fma-f16c-sse41" + bare);
     case LOSSGEN_TARGET_x86_64_v4: return Target("x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41" + bare);
     case LOSSGEN_TARGET_arm64: return Target("arm-64-linux" + bare);
-    case LOSSGEN_TARGET_opencl: return Target(cpu + "-linux-opencl-cl_doubles" + bare);
+    // With CUDA's feature too: OpenCL comes first where Halide chooses an API, and both are lowered to the same statement.
+    case LOSSGEN_TARGET_opencl: return Target(cpu + "-linux-opencl-cl_doubles-cuda-cuda_capability_80" + bare);
     default: {  // "cuda-sm80"
       const std::string capability = std::string(kTargetNames[target]).substr(std::strlen("cuda-sm"));
       return Target(cpu + "-linux-cuda-cuda_capability_" + capability + bare);

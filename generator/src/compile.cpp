@@ -91,12 +91,9 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   const bool prefetches = x86 && object != outputs.end() && kernel.sanitize.empty() && kernel.params.prefetch &&
                           !algorithm.reductions.empty() && kernel.key.layout != LOSSGEN_LAYOUT_planes;
   if (prefetches) all.emplace(OutputFileType::assembly, object->second + ".s");
-  if (target.has_feature(Target::OpenCL)) {
-    compare_vectors_plainly(pipeline);
-    with_buffer_offsets(pipeline.compile_to_module(algorithm.inputs, kernel.symbol, target)).compile(all);
-  } else {
-    pipeline.compile_to(all, algorithm.inputs, kernel.symbol, target);
-  }
+  if (target.has_feature(Target::OpenCL) || all.count(OutputFileType::conceptual_stmt))
+    lower_for_device(pipeline, algorithm.inputs, kernel.symbol, target).compile(all);
+  else pipeline.compile_to(all, algorithm.inputs, kernel.symbol, target);
   const auto assembly = all.find(OutputFileType::assembly);
   if (prefetches) prefetch_into_l2(object->second, assembly->second);
   if (prefetches && !outputs.count(OutputFileType::assembly)) std::remove(assembly->second.c_str());

@@ -85,13 +85,15 @@ int inspect(const std::string &name, const std::string &form, const std::vector<
   const std::string machine = kTargetMachines[kernel.key.target];
   if (form == "ptx" && machine != "cuda") throw std::invalid_argument("only cuda kernels have PTX; use --as asm");
   if (form == "opencl" && machine != form) throw std::invalid_argument("only opencl kernels have OpenCL C; use --as asm");
+  // Of devices the statement that the kernel is made of: behind it stand its text and the call that launches it.
+  const bool whole = form == "stmt" && is_device(kernel.key.target);
   kernel.host = kernel.key.target == LOSSGEN_TARGET_arm64 ? "arm64" : "x86-64";
   kernel.params = default_params(kernel.key);
   merge_schedule_files(files, Stale::warn, {&kernel});
   char folder[] = "/tmp/lossgen-inspect-XXXXXX";
   if (!mkdtemp(folder)) throw std::runtime_error("cannot create a temporary folder");
   const fs::path path = fs::path(folder) / "out";
-  compile_kernel(kernel, {{forms.at(form), path.string()}});
+  compile_kernel(kernel, {{whole ? Halide::OutputFileType::conceptual_stmt : forms.at(form), path.string()}});
   std::ifstream file(path);
   std::cout << file.rdbuf();
   fs::remove_all(folder);

@@ -9,9 +9,31 @@ using namespace Halide::Internal;
 
 namespace {
 
-// OpenCL C is compiled without options that allow to reorder floating point, so nothing is lost.
-class ComparePlainly : public IRMutator {
+// Where the device has a fast one. Elsewhere one expression, which the compiler may fuse or not.
+const char kFma[] = "lossgen_fma";
+const char kFmaSource[] =
+    "#ifdef FP_FAST_FMAF\n#define lossgen_fma(a, b, c) fma(a, b, c)\n"
+    "#else\n#define lossgen_fma(a, b, c) ((a) * (b) + (c))\n#endif\n";
+
+class ForOpenCl : public IRMutator {
   using IRMutator::visit;
+
+  template <class Operation>
+  Expr fuse(const Operation *op, const Expr &sum, const Expr &addend) {
+    const Mul *product = sum.as<Mul>();
+    if (!product || op->type.element_of() != Float(32)) return Expr();
+    return Call::make(op->type, kFma, {mutate(product->a), mutate(product->b), mutate(addend)}, Call::PureExtern);
+  }
+  Expr visit(const Add *op) override {
+    Expr fused = fuse(op, op->a, op->b);
+    if (!fused.defined()) fused = fuse(op, op->b, op->a);
+    return fused.defined() ? fused : IRMutator::visit(op);
+  }
+  Expr visit(const Sub *op) override {
+    const Expr fused = fuse(op, op->a, make_zero(op->type) - op->b);
+    return fused.defined() ? fused : IRMutator::visit(op);
+  }
+  // OpenCL C is compiled without options that reorder floating point, so a plain comparison is strict.
   Expr visit(const Call *op) override {
     const Expr mutated = IRMutator::visit(op);
     const Call *call = mutated.as<Call>();
@@ -21,6 +43,19 @@ class ComparePlainly : public IRMutator {
     if (call->is_intrinsic(Call::strict_eq)) return EQ::make(call->args[0], call->args[1]);
     return mutated;
   }
+
+ public:
+  Stmt before;  // what it was given
+
+  explicit ForOpenCl(bool changes) : changes_(changes) {}
+  using IRMutator::mutate;
+  Stmt mutate(const Stmt &s) override {
+    if (!before.defined()) before = s;
+    return changes_ ? IRMutator::mutate(s) : s;
+  }
+
+ private:
+  const bool changes_;
 };
 
 // The size of the source, which the kernel hands to the runtime.
@@ -44,6 +79,7 @@ class SetSourceSize : public IRMutator {
 std::string add_offsets(const std::string &source) {
   std::istringstream in(source);
   std::ostringstream out, starts;
+  out << kFmaSource;
   const std::string mark = " *restrict ";
   bool in_list = false;
   for (std::string line; std::getline(in, line);) {
@@ -67,10 +103,6 @@ std::string add_offsets(const std::string &source) {
   return out.str();
 }
 
-}  // namespace
-
-void compare_vectors_plainly(Pipeline &pipeline) { pipeline.add_custom_lowering_pass(new ComparePlainly); }
-
 Module with_buffer_offsets(const Module &module) {
   const Buffer<> old = module.get_device_code_buffer();
   if (!old.defined()) throw std::logic_error("no OpenCL source in the module");
@@ -88,6 +120,18 @@ Module with_buffer_offsets(const Module &module) {
   }
   if (!set_size.found) throw std::logic_error("no call of halide_opencl_initialize_kernels in the module");
   return result;
+}
+
+}  // namespace
+
+Module lower_for_device(Pipeline &pipeline, const std::vector<Argument> &arguments, const std::string &symbol, const Target &target) {
+  const bool opencl = target.has_feature(Target::OpenCL);
+  auto *pass = new ForOpenCl(opencl);  // the pipeline deletes it
+  pipeline.add_custom_lowering_pass(pass);
+  Module module = pipeline.compile_to_module(arguments, symbol, target);
+  if (opencl) module = with_buffer_offsets(module);
+  module.set_conceptual_code_stmt(pass->before);
+  return module;
 }
 
 }  // namespace lossgen

@@ -198,6 +198,32 @@ TEST_P(Ops, LogSoftmaxAndNllLoss) {
   EXPECT_EQ(log_probs.read(), c.logits.read());
 }
 
+// 16 bits: sums in f32, each gradient rounded once.
+TEST_P(Ops, HalfPrecision) {
+  const DLDataType types[] = {lossgen_dtype(kDLFloat, 16), lossgen_dtype(kDLBfloat, 16)};
+  for (const DLDataType &type : types) {
+    const double rounding = type.code == kDLBfloat ? 0x1p-8 : 0x1p-11;
+    SCOPED_TRACE(type.code == kDLBfloat ? "bf16" : "f16");
+    const Shape &s = kShapes[GetParam()];
+    Case c(s, 4, -100, type);
+    c.options.reduction = LOSSGEN_REDUCTION_SUM;
+    c.expected.reduction = reference::Reduction::sum;
+    give_workspace("cross_entropy_forward_backward", c.logits, &c.options);
+    Tensor loss(f32(), {}), log_probs(type, s.shape, s.order, s.pad, s.offset);
+    ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, &c.defaults, &log_probs.view));
+    expect_close(to_rows(log_probs), reference::log_softmax(c.rows, c.classes, c.x), rounding, "log_probs");
+    ASSERT_OK(lossgen_cross_entropy_forward_backward(&c.logits.view, &c.target.view, &c.options, &loss.view,
+                                                     &c.logits.view, nullptr));
+    const reference::Result want = reference::cross_entropy(c.rows, c.classes, c.x, c.y, c.expected);
+    expect_close(loss.read(), want.loss, 2e-6, "loss");
+    const std::vector<double> grad = to_rows(c.logits);
+    size_t wrong = 0;
+    for (size_t i = 0; i < grad.size(); i++)
+      wrong += !(std::fabs(grad[i] - want.grad[i]) <= std::fabs(want.grad[i]) * rounding + 1e-6);
+    EXPECT_EQ(0u, wrong);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Ops, testing::Range(0, (int)(sizeof(kShapes) / sizeof(kShapes[0]))),
                          [](const auto &info) { return std::string(kShapes[info.param].name); });
 
@@ -334,34 +360,6 @@ TEST_F(Rules, Denominators) {
     const reference::Result want = reference::cross_entropy(c.rows, c.classes, c.x, c.y, c.expected);
     expect_close(loss.read(), want.loss, 2e-6, "loss");
     expect_close(to_rows(c.grad), want.grad, 1e-6, "grad");
-  }
-}
-
-// 16 bits: sums in f32, each gradient rounded once.
-TEST_F(Rules, HalfPrecision) {
-  const DLDataType types[] = {lossgen_dtype(kDLFloat, 16), lossgen_dtype(kDLBfloat, 16)};
-  for (const DLDataType &type : types) {
-    const double rounding = type.code == kDLBfloat ? 0x1p-8 : 0x1p-11;
-    for (const Shape &s : kShapes) {
-      SCOPED_TRACE(std::string(s.name) + (type.code == kDLBfloat ? " bf16" : " f16"));
-      Case c(s, 4, -100, type);
-      c.options.reduction = LOSSGEN_REDUCTION_SUM;
-      c.expected.reduction = reference::Reduction::sum;
-      give_workspace("cross_entropy_forward_backward", c.logits, &c.options);
-      Tensor loss(f32(), {}), log_probs(type, s.shape, s.order, s.pad, s.offset);
-      ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, &c.defaults, &log_probs.view));
-      expect_close(to_rows(log_probs), reference::log_softmax(c.rows, c.classes, c.x), rounding, "log_probs");
-      ASSERT_OK(lossgen_cross_entropy_forward_backward(&c.logits.view, &c.target.view, &c.options, &loss.view,
-                                                       &c.logits.view, nullptr));
-      const reference::Result want = reference::cross_entropy(c.rows, c.classes, c.x, c.y, c.expected);
-      expect_close(loss.read(), want.loss, 2e-6, "loss");
-      const std::vector<double> grad = to_rows(c.logits);
-      size_t wrong = 0;
-      for (size_t i = 0; i < grad.size(); i++)
-        wrong += !(std::fabs(grad[i] - want.grad[i]) <= std::fabs(want.grad[i]) * rounding + 1e-6);
-      EXPECT_EQ(0u, wrong);
-      memory::free_all();
-    }
   }
 }
 

@@ -2,9 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <initializer_list>
 
 namespace {
 

@@ -29,4 +29,7 @@ class Device {
   void *device_ = nullptr, *context_ = nullptr, *queue_ = nullptr;
 };
 
+// Where memory:: lives (tests/cuda/memory.h).
+extern const Device *device_of_tests;
+
 #endif  // LOSSGEN_TESTS_OPENCL_DEVICE_H
