@@ -75,8 +75,9 @@ class SetSourceSize : public IRMutator {
   bool found = false;
 };
 
-// Rewrites the lists of arguments, one to a line. `restrict` goes: in place, two arguments are the same memory.
-std::string add_offsets(const std::string &source) {
+// Rewrites the lists of arguments, one to a line. `restrict` goes: in place, two arguments are the same memory. And barriers become
+// CUDA's: Halide's order local memory alone, but in place a thread writes logits that others have read before.
+std::string rewrite(const std::string &source) {
   std::istringstream in(source);
   std::ostringstream out, starts;
   out << kFmaSource;
@@ -92,6 +93,8 @@ std::string add_offsets(const std::string &source) {
       starts << type << " *" << name << " = (" << type.substr(1) << " *)((__global const char *)" << name << "_memory + " << name
              << "_start);\n";
       continue;
+    } else if (const size_t barrier = line.find("barrier(0"); barrier != std::string::npos) {
+      line.replace(barrier, std::string::npos, "barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);");
     } else if (in_list && line == "{") {
       line += "\n" + starts.str();
       line.pop_back();
@@ -103,10 +106,10 @@ std::string add_offsets(const std::string &source) {
   return out.str();
 }
 
-Module with_buffer_offsets(const Module &module) {
+Module with_rewritten_source(const Module &module) {
   const Buffer<> old = module.get_device_code_buffer();
   if (!old.defined()) throw std::logic_error("no OpenCL source in the module");
-  const std::string text = add_offsets(std::string(static_cast<const char *>(old.data()), old.number_of_elements()).c_str());
+  const std::string text = rewrite(std::string(static_cast<const char *>(old.data()), old.number_of_elements()).c_str());
   Buffer<uint8_t> source((int)text.size() + 1, old.name());
   std::copy(text.c_str(), text.c_str() + text.size() + 1, source.data());
 
@@ -129,7 +132,7 @@ Module lower_for_device(Pipeline &pipeline, const std::vector<Argument> &argumen
   auto *pass = new ForOpenCl(opencl);  // the pipeline deletes it
   pipeline.add_custom_lowering_pass(pass);
   Module module = pipeline.compile_to_module(arguments, symbol, target);
-  if (opencl) module = with_buffer_offsets(module);
+  if (opencl) module = with_rewritten_source(module);
   module.set_conceptual_code_stmt(pass->before);
   return module;
 }

@@ -10,6 +10,7 @@ namespace lossgen {
 //  - It writes every operation as a statement of its own, across which OpenCL C fuses no multiplication with an addition.
 //  - Its kernels take a cl_mem for each buffer and leave the byte where it starts to sub-buffers, which begin at multiples of 128
 //    to 512 bytes only and cost an object each. These take both.
+//  - Its barriers order local memory alone.
 Halide::Module lower_for_device(Halide::Pipeline &pipeline, const std::vector<Halide::Argument> &arguments, const std::string &symbol,
                                 const Halide::Target &target);
 

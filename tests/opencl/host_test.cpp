@@ -9,13 +9,19 @@
 #include <thread>
 #include <tuple>
 
+#include "../cuda/problem.h"
 #include "device.h"
 #include "gpu/opencl_library.h"
-#include "problem.h"
 
 namespace {
 
-using namespace lossgen;
+using lossgen::ClContext;
+using lossgen::ClDevice;
+using lossgen::ClKernel;
+using lossgen::ClMemory;
+using lossgen::ClProgram;
+using lossgen::ClQueue;
+using lossgen::ClStatus;
 
 // The runtime's table of functions, each in a wrapper that counts and fails the calls it is told to fail.
 struct Wrapping {
@@ -69,7 +75,7 @@ enum Index {
 
 void wrap() {
   const char *reason;
-  auto &table = const_cast<OpenCl &>(*opencl(&reason));
+  auto &table = const_cast<lossgen::OpenCl &>(*lossgen::opencl(&reason));
 #define X(result, name, exported, arguments) Wrapper<k_##name, result arguments>::put_around(table.name, exported);
   LOSSGEN_OPENCL_FUNCTIONS(X)
 #undef X
@@ -90,7 +96,7 @@ class Host : public testing::Test {
 
 // A call with everything right, for tests to spoil.
 struct Call {
-  Tensor logits{f32(), {6, 128}}, target{i64(), {6}}, grad{f32(), {6, 128}}, loss{f32(), {}};
+  Tensor logits{f32(), {6, 128}, {1, 0}}, target{i64(), {6}}, grad{f32(), {6, 128}, {1, 0}}, loss{f32(), {}};  // planes
   lossgen_options options = LOSSGEN_OPTIONS_INIT;
 
   Call() {
@@ -150,7 +156,7 @@ TEST_F(Host, CallsEnqueueOnly) {
 
 TEST_F(Host, ProgramsAreBuiltOncePerContext) {
   const Device other;
-  for (const auto &[queue, builds] : {std::pair(memory::stream(), true), {other.queue(), true}, {other.queue(), false}}) {
+  for (const auto &[queue, builds] : {std::pair<void *, bool>(memory::stream(), true), {other.queue(), true}, {other.queue(), false}}) {
     wrapping.calls.clear();
     ASSERT_EQ(LOSSGEN_OK, lossgen_prepare_stream({kDLOpenCL, 0}, queue)) << lossgen_last_error();
     EXPECT_EQ(builds, count("clBuildProgram") > 10);

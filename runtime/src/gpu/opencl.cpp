@@ -137,7 +137,7 @@ lossgen_status load(const LaunchScope &scope, const Image &image, Loaded *loaded
   return failed;
 }
 
-// A buffer is two arguments: see with_buffer_offsets in the generator. Behind all of them stands the shared memory.
+// A buffer is two arguments: see opencl.cpp in the generator. Behind all of them stands the shared memory.
 lossgen_status set_arguments(const OpenCl &cl, ClKernel kernel, const Launch &l) {
   uint32_t index = 0;
   for (int i = 0; i < l.count; ++i) {
