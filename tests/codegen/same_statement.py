@@ -34,8 +34,8 @@ def compare(kernel):
 
 kernels = [k for k in run("list", "--kernels").split() if k.endswith("__cuda_sm80") and "__f16_" not in k]
 if not os.environ.get("LOSSGEN_TEST_FULL"):
-    kernels = [k for k in kernels if "__f32_any" in k or ("cross_entropy" in k and "backward" in k)]
+    kernels = [k for k in kernels if "__f32_any" in k or ("cross_entropy_forward" in k and "__f32_" in k)]
 with ThreadPool(2) as pool:
     failures = "".join(pool.map(compare, kernels))
 print(failures or f"same statements: {len(kernels)} kernels")
-sys.exit(bool(failures) or len(kernels) < 30)
+sys.exit(bool(failures) or len(kernels) < 20)

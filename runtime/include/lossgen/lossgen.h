@@ -125,11 +125,11 @@ typedef struct lossgen_options {
   const char *target;               /* force a kernel target such as "x86-64-v3"; NULL = LOSSGEN_TARGET or the best */
   int32_t general_kernels_only;     /* 1: kernels built for any class count with the built-in schedule (same bits in
                                        every build), even where a specialised one is linked */
-  void *stream;                     /* CUDA: CUstream, OpenCL: cl_command_queue */
+  void *stream;                     /* CUDA: CUstream; OpenCL: cl_command_queue, in order, never NULL */
   void *(*allocate)(void *user, size_t bytes); /* for workspace beyond the stack; NULL = malloc and free */
   void (*release)(void *user, void *memory);
   void *allocator_user;
-  void *workspace;        /* device calls: memory on the device for the call's numbers per row, aligned to 16 bytes and
+  void *workspace;        /* device calls: memory on the device (OpenCL: a cl_mem) for the call's numbers per row, aligned to 16 bytes and
                              not touched by others until the work on the stream is done; lossgen_workspace_size */
   size_t workspace_bytes;
 } lossgen_options;
@@ -246,7 +246,8 @@ LOSSGEN_API void lossgen_list_kernels(int (*visit)(void *user, const lossgen_ker
 typedef struct lossgen_target_info {
   size_t size;
   const char *name;   /* "x86-64-v3" */
-  int usable;         /* this CPU and its operating system, or a device found by the driver, can run it */
+  int usable;         /* this CPU and its operating system, or a device found by the driver, can run it; opencl: its library
+                         was found, which device it is says the queue of a call */
   int kernels;        /* how many kernels for it are linked */
   const char *reason; /* when not usable: "CPU lacks avx512f" */
 } lossgen_target_info;
