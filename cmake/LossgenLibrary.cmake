@@ -1,5 +1,5 @@
 # lossgen_add_library(<name>
-#   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are (targets: but cuda-sm75 and -sm86)
+#   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are (targets: but cuda-sm75, cuda-sm86 and opencl)
 #   [CLASSES n...]       class counts known at compile time, which get kernels of their own beside the general ones
 #   [TUNE_SHAPES shape...]  logits of your program, as 4096x1000 or 8x21x256x256, that <name>_tune measures
 #   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones

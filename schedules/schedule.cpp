@@ -95,15 +95,18 @@ Params default_params(const KernelKey &key) {
 Target halide_target(lossgen_target_id target, const std::string &host) {
   // Nothing of Halide's runtime: the caller checked shapes, and parallelism lives in lossgen's runtime.
   const std::string bare = "-no_runtime-no_asserts-no_bounds_query";
+  const std::string cpu = host == "arm64" ? "arm-64" : "x86-64";  // that launches a device's kernels
   switch (target) {
     case LOSSGEN_TARGET_x86_64_v2: return Target("x86-64-linux-sse41" + bare);
     case LOSSGEN_TARGET_x86_64_v3: return Target("x86-64-linux-avx-avx2-fma-f16c-sse41" + bare);
     case LOSSGEN_TARGET_x86_64_v4: return Target("x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41" + bare);
     // arm_fp16, ARMv8.2, for its conversions, which every AArch64 CPU has: without it Halide emulates them. Nothing computes in f16.
     case LOSSGEN_TARGET_arm64: return Target("arm-64-linux-arm_fp16" + bare);
+    // With CUDA's feature too: OpenCL comes first where Halide chooses an API, and both are lowered to the same statement.
+    case LOSSGEN_TARGET_opencl: return Target(cpu + "-linux-opencl-cl_doubles-cuda-cuda_capability_80" + bare);
     default: {  // "cuda-sm80"
       const std::string capability = std::string(kTargetNames[target]).substr(std::strlen("cuda-sm"));
-      return Target((host == "arm64" ? "arm-64" : "x86-64") + std::string("-linux-cuda-cuda_capability_") + capability + bare);
+      return Target(cpu + "-linux-cuda-cuda_capability_" + capability + bare);
     }
   }
 }

@@ -12,7 +12,7 @@
 
 namespace lossgen {
 
-inline bool is_device(lossgen_target_id target) { return std::strcmp(kTargetMachines[target], "cuda") == 0; }
+inline bool is_device(lossgen_target_id target) { return is_device_machine(kTargetMachines[target]); }
 // Stages named after the type of the target.
 inline bool is_of_targets(lossgen_stage_id stage) {
   return stage == LOSSGEN_STAGE_target_classes || stage == LOSSGEN_STAGE_device_targets;

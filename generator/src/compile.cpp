@@ -7,6 +7,7 @@
 #include "device.h"
 #include "instructions.h"
 #include "object_file.h"
+#include "opencl.h"
 #include "storage.h"
 
 namespace lossgen {
@@ -85,7 +86,9 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   const auto object = outputs.find(OutputFileType::object);
   // Rows of few classes are used as they come, from L1: 10.2 ms with prefetchnta, 13.9 through L2 on (1048576, 21).
   const PrefetchIntoL2 prefetch(!lanes_of(kernel.key, kernel.params).along_classes);
-  pipeline.compile_to(outputs, algorithm.inputs, kernel.symbol, target);
+  if (target.has_feature(Target::OpenCL) || outputs.count(OutputFileType::conceptual_stmt))
+    lower_for_device(pipeline, algorithm.inputs, kernel.symbol, target).compile(outputs);
+  else pipeline.compile_to(outputs, algorithm.inputs, kernel.symbol, target);
   if (object == outputs.end()) return;
   // Those of devices and sanitizers refer to a runtime and have data of their own.
   if (is_device(kernel.key.target) || !kernel.sanitize.empty()) hide_symbols(object->second);

@@ -78,18 +78,22 @@ int inspect(const std::string &name, const std::string &form, const std::vector<
       {"stmt", Halide::OutputFileType::stmt},
       {"llvm", Halide::OutputFileType::llvm_assembly},
       {"asm", Halide::OutputFileType::assembly},
-      {"ptx", Halide::OutputFileType::device_code}};
+      {"ptx", Halide::OutputFileType::device_code},
+      {"opencl", Halide::OutputFileType::device_code}};
   Request request;
   Kernel kernel{parse_kernel_name(name), {}, "", name, "", ""};
-  if (form == "ptx" && !is_device(kernel.key.target))
-    throw std::invalid_argument("only cuda kernels have PTX; use --as asm");
+  const std::string machine = kTargetMachines[kernel.key.target];
+  if (form == "ptx" && machine != "cuda") throw std::invalid_argument("only cuda kernels have PTX; use --as asm");
+  if (form == "opencl" && machine != form) throw std::invalid_argument("only opencl kernels have OpenCL C; use --as asm");
+  // Of devices the statement that the kernel is made of: behind it stand its text and the call that launches it.
+  const bool whole = form == "stmt" && is_device(kernel.key.target);
   kernel.host = kernel.key.target == LOSSGEN_TARGET_arm64 ? "arm64" : "x86-64";
   kernel.params = default_params(kernel.key);
   merge_schedule_files(files, Stale::warn, {&kernel});
   char folder[] = "/tmp/lossgen-inspect-XXXXXX";
   if (!mkdtemp(folder)) throw std::runtime_error("cannot create a temporary folder");
   const fs::path path = fs::path(folder) / "out";
-  compile_kernel(kernel, {{forms.at(form), path.string()}});
+  compile_kernel(kernel, {{whole ? Halide::OutputFileType::conceptual_stmt : forms.at(form), path.string()}});
   std::ifstream file(path);
   std::cout << file.rdbuf();
   fs::remove_all(folder);
@@ -157,9 +161,9 @@ int main(int argc, char **argv) {
 
   std::string kernel, form = "stmt";
   std::vector<std::string> inspect_files;
-  CLI::App *inspect_command = app.add_subcommand("inspect", "print a kernel as Halide statement, LLVM, assembly or PTX");
+  CLI::App *inspect_command = app.add_subcommand("inspect", "print a kernel as Halide statement, LLVM, assembly, PTX or OpenCL C");
   inspect_command->add_option("kernel", kernel, "name, as `lossgen list FOLDER` prints it")->required();
-  inspect_command->add_option("--as", form)->check(CLI::IsMember({"stmt", "llvm", "asm", "ptx"}));
+  inspect_command->add_option("--as", form)->check(CLI::IsMember({"stmt", "llvm", "asm", "ptx", "opencl"}));
   inspect_command->add_option("--schedules", inspect_files, "schedule files (JSON)");
 
   TuneOptions tune_options;

@@ -132,7 +132,7 @@ static std::vector<std::string> hosts_of(const std::vector<int> &targets) {
   std::vector<std::string> hosts;
   for (int t : targets) {
     const std::string machine = kTargetMachines[t];
-    if (machine != "cuda" && std::find(hosts.begin(), hosts.end(), machine) == hosts.end()) hosts.push_back(machine);
+    if (!is_device_machine(kTargetMachines[t]) && std::find(hosts.begin(), hosts.end(), machine) == hosts.end()) hosts.push_back(machine);
   }
   return hosts;
 }
@@ -226,7 +226,7 @@ std::vector<Kernel> expand(const Request &request) {
   auto add = [&](KernelKey key) {
     const std::string machine = kTargetMachines[key.target];
     for (const std::string &host : hosts)
-      if (machine == "cuda" || machine == host)
+      if (is_device(key.target) || machine == host)
         kernels.push_back({key, default_params(key), host, kernel_symbol(request.library, key),
                            is_device(key.target) ? "" : request.sanitize, ""});
   };

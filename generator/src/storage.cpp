@@ -8,12 +8,13 @@ namespace {
 Expr u32(uint32_t value) { return Internal::UIntImm::make(UInt(32), value); }
 Expr bits_of(const Expr &f) { return reinterpret<uint32_t>(f); }
 
-// x86-64-v3 and up (F16C), NEON and GPUs convert in hardware; elsewhere Halide would emulate, so do it here, where it is exact.
+// x86-64-v3 and up (F16C), NEON and CUDA convert in hardware; elsewhere Halide would emulate, so do it here, where it is exact.
+// OpenCL has the type half on some devices only.
 // Of few classes known to it LLVM takes the maximum before it converts, in halves, for which there are instructions in ARMv8.2
 // only. (tests/arm64/baseline.sh finds such.)
 bool converts_f16(const KernelKey &key) {
   if (key.target == LOSSGEN_TARGET_arm64) return !is_unrolled(key.stage);
-  return key.target != LOSSGEN_TARGET_x86_64_v2;
+  return key.target != LOSSGEN_TARGET_x86_64_v2 && key.target != LOSSGEN_TARGET_opencl;
 }
 
 Expr f16_to_f32(const Expr &h) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "error.h"
+#include "gpu/backend.h"
 #include "gpu/device.h"
 #include "loss.h"
 #include "names.h"
@@ -84,9 +85,7 @@ bool on_host(const Tensor &t) { return t.device.device_type == kDLCPU; }
 
 // Everything is checked but the pointers: device calls go on from here.
 lossgen_status run_elsewhere(DeviceOp op, const Tensor &first, DeviceArguments *arguments) {
-  if (first.device.device_type != kDLCUDA)
-    return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is on a device of type %d; expected host (%d) or CUDA (%d)", first.name,
-                (int)first.device.device_type, (int)kDLCPU, (int)kDLCUDA);
+  if (backend_of(first.device.device_type) == nullptr) return refuse_device(first.name, first.device);
   arguments->device = first.device;
   return run_on_device(op, *arguments);
 }

@@ -21,7 +21,7 @@
 
 #include "cpu.h"
 #include "error.h"
-#include "gpu/device.h"
+#include "gpu/backend.h"
 #include "names.h"
 #include "text.h"
 
@@ -139,12 +139,13 @@ const lossgen_kernel *kernel_at(uint32_t index) {
 }
 
 const char *target_lacks(int target) {
-  return strcmp(target_machine(target), "cuda") == 0 ? device_lacks() : cpu_lacks(target);
+  const Backend *backend = backend_of_machine(target_machine(target));
+  return backend != nullptr ? backend->lacks() : cpu_lacks(target);
 }
 
 namespace {
 
-bool is_host_target(int target) { return strcmp(target_machine(target), "cuda") != 0; }
+bool is_host_target(int target) { return backend_of_machine(target_machine(target)) == nullptr; }
 
 // "cross_entropy_backward" -> "cross_entropy", the name that lossgen_add_library's OPS takes; NULL for helpers.
 const char *op_of_stage(int stage) {

@@ -65,16 +65,6 @@ struct Axes {
   }
 };
 
-// Bytes between the first and one past the last element.
-int64_t span_bytes(const Tensor &t) {
-  int64_t last = 0;
-  for (int i = 0; i < t.rank; i++) {
-    if (t.shape[i] == 0) return 0;
-    last += (t.shape[i] - 1) * t.stride[i];
-  }
-  return (last + 1) * t.bytes();
-}
-
 bool same_layout(const Tensor &a, const Tensor &b) {
   if (a.rank != b.rank || a.bytes() != b.bytes()) return false;
   for (int i = 0; i < a.rank; i++)
@@ -134,11 +124,22 @@ lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, 
                   name, shape_text(t->shape, t->ndim), (long long)out->stride[i], i);
   }
   if (!t->data && !empty) return fail(LOSSGEN_BAD_ARGUMENT, "%s has no data: its data pointer is NULL", name);
-  out->data = t->data ? (char *)t->data + t->byte_offset : nullptr;
+  const bool opaque = t->device.device_type == kDLOpenCL;
+  out->memory = opaque ? t->data : nullptr;
+  out->data = opaque ? (char *)t->byte_offset : t->data ? (char *)t->data + t->byte_offset : nullptr;
   if ((uintptr_t)out->data % (t->dtype.bits / 8) != 0 && !empty)
-    return fail(LOSSGEN_BAD_ARGUMENT, "%s is at address %p, not a multiple of its element size %d", name,
-                (void *)out->data, t->dtype.bits / 8);
+    return fail(LOSSGEN_BAD_ARGUMENT, "%s is at %s %p, not a multiple of its element size %d", name,
+                opaque ? "byte_offset" : "address", (void *)out->data, t->dtype.bits / 8);
   return LOSSGEN_OK;
+}
+
+int64_t span_bytes(const Tensor &t) {
+  int64_t last = 0;
+  for (int i = 0; i < t.rank; i++) {
+    if (t.shape[i] == 0) return 0;
+    last += (t.shape[i] - 1) * t.stride[i];
+  }
+  return (last + 1) * t.bytes();
 }
 
 lossgen_status check_no_self_overlap(const Tensor &t) {
@@ -147,11 +148,12 @@ lossgen_status check_no_self_overlap(const Tensor &t) {
               shape_text(t.stride, t.rank));
 }
 
-bool same_elements(const Tensor &a, const Tensor &b) { return a.data == b.data && same_layout(a, b); }
+bool same_elements(const Tensor &a, const Tensor &b) { return a.data == b.data && a.memory == b.memory && same_layout(a, b); }
 
 lossgen_status check_no_overlap(const Tensor &output, const Tensor &other, bool in_place_ok) {
   if (!output.defined() || !other.defined() || output.size() == 0 || other.size() == 0) return LOSSGEN_OK;
   if (in_place_ok && same_elements(output, other)) return LOSSGEN_OK;
+  if (output.memory != other.memory) return LOSSGEN_OK;  // of sub-buffers of one cl_mem only the caller knows
   if (output.data + span_bytes(output) <= other.data || other.data + span_bytes(other) <= output.data) return LOSSGEN_OK;
   // Interleaved views of one buffer (columns beside columns) share a range but no element.
   if (same_layout(output, other)) {

@@ -13,7 +13,8 @@ constexpr int kMaxRank = 16;
 
 struct Tensor {
   const char *name = "";  // for messages
-  char *data = nullptr;   // byte_offset applied
+  char *data = nullptr;   // byte_offset applied; OpenCL: where it starts in `memory`
+  void *memory = nullptr;  // OpenCL: the cl_mem, of which no address is known
   DLDevice device{};
   DLDataType type{};
   int rank = 0;
@@ -24,7 +25,7 @@ struct Tensor {
   Tensor(const Tensor &t) { *this = t; }
   // As many extents as there are: whole arrays are 256 bytes, 10 ns for each of a small call's copies.
   Tensor &operator=(const Tensor &t) {
-    name = t.name, data = t.data, device = t.device, type = t.type, rank = t.rank;
+    name = t.name, data = t.data, memory = t.memory, device = t.device, type = t.type, rank = t.rank;
     for (int i = 0; i < rank; i++) shape[i] = t.shape[i], stride[i] = t.stride[i];
     return *this;
   }
@@ -52,6 +53,9 @@ lossgen_status check_extents(const char *name, const DLTensor *t);
 
 // Reads t into *out. Bad arguments beside those: negative strides, several lanes, a type outside `types`.
 lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, Tensor *out);
+
+// Bytes between the first and one past the last element.
+int64_t span_bytes(const Tensor &t);
 
 // out must be writable everywhere: no two elements at one address.
 lossgen_status check_no_self_overlap(const Tensor &t);

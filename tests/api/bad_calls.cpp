@@ -101,7 +101,7 @@ std::vector<BadCall> bad_calls() {
                                   : "device_99",
                       [type] { return prepare(type, 0); },
                       LOSSGEN_UNSUPPORTED_BY_BUILD,
-                      {"device type", "expected host (1) or CUDA (2)"}});
+                      {"device type", "expected host (1), CUDA (2) or OpenCL (4)"}});
   }
   return std::move(c.list);
 }

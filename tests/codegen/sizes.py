@@ -16,7 +16,7 @@ LONGEST = 2 * 90  # seconds of CPU time for all of them: 90 s on two cores
 
 lossgen, folder, out = sys.argv[1:]
 run = lambda *command: subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-cpus = [t for t in re.search(r"^targets (.*)$", run(lossgen, "list"), re.M).group(1).split() if not t.startswith("cuda")]
+cpus = [t for t in re.search(r"^targets (.*)$", run(lossgen, "list"), re.M).group(1).split() if not t.startswith(("cuda", "opencl"))]
 failed = False
 if os.environ.get("LOSSGEN_TEST_FULL"):
     folder = out

@@ -17,16 +17,18 @@ std::vector<void *> blocks;
 
 namespace memory {
 
-void *allocate(size_t bytes, size_t offset) {
+DLDevice device() { return {kDLCUDA, 0}; }
+void *stream() { return nullptr; }
+Block allocate(size_t bytes, size_t offset) {
   blocks.push_back(gpu->allocate(bytes + offset));
-  return static_cast<char *>(blocks.back()) + offset;
+  return {static_cast<char *>(blocks.back()) + offset};
 }
 void free_all() {
   for (void *block : blocks) gpu->release(block);
   blocks.clear();
 }
-void upload(void *to, const void *from, size_t bytes) { gpu->upload(to, from, bytes); }
-void download(void *to, const void *from, size_t bytes) { gpu->download(to, from, bytes); }
+void upload(const Block &to, const void *from, size_t bytes) { gpu->upload(to.data, from, bytes); }
+void download(void *to, const Block &from, size_t bytes) { gpu->download(to, from.data, bytes); }
 std::string last_problem() { return "on " + gpu->name(); }
 
 }  // namespace memory

@@ -23,7 +23,7 @@ TEST_F(NoDriver, PrepareSaysSo) {
   EXPECT_EQ(LOSSGEN_UNSUPPORTED_HARDWARE, lossgen_prepare({kDLCUDA, 0}));
   EXPECT_EQ(0u, std::string(lossgen_last_error()).find("prepare: no driver: libcuda.so.1 could not be loaded ("));
   EXPECT_EQ(LOSSGEN_OK, lossgen_prepare({kDLCPU, 0}));
-  EXPECT_EQ(LOSSGEN_UNSUPPORTED_BY_BUILD, lossgen_prepare({kDLOpenCL, 0}));
+  EXPECT_EQ(LOSSGEN_UNSUPPORTED_BY_BUILD, lossgen_prepare({kDLROCM, 0}));
 }
 
 TEST_F(NoDriver, CallsSaySo) {

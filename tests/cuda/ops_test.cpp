@@ -1,5 +1,5 @@
 // The ops on device tensors against the f64 reference, through the whole host side: on the stand-in the PTX that a GPU
-// would get, run on the CPU, every access to memory checked for bounds, shared memory for races; or on a GPU.
+// would get, run on the CPU, every access to memory checked for bounds, shared memory for races; or on a GPU; or on an OpenCL device.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -63,7 +63,7 @@ struct Case {
   std::vector<double> x;
   std::vector<int64_t> y;
   Tensor logits, target, grad;
-  lossgen_options options = LOSSGEN_OPTIONS_INIT;
+  lossgen_options options = LOSSGEN_OPTIONS_INIT, defaults = LOSSGEN_OPTIONS_INIT;
   reference::Options expected;
 
   explicit Case(const Shape &s, uint64_t seed = 1, double low = -100, DLDataType type = f32())
@@ -72,6 +72,7 @@ struct Case {
         logits(type, s.shape, s.order, s.pad, s.offset),
         target(i64(), row_shape(s)),
         grad(type, s.shape, s.order, s.pad, s.offset) {
+    options.stream = defaults.stream = memory::stream();
     Random random(seed);
     for (const int64_t e : target.shape) rows *= e;
     for (int64_t k = 0; k < rows * classes; k++) x.push_back((float)(random.normal() * 4));
@@ -171,7 +172,7 @@ TEST_P(Ops, ForwardThenBackward) {
 TEST_P(Ops, LogSoftmaxAndNllLoss) {
   Case c(kShapes[GetParam()]);
   Tensor log_probs(f32(), c.shape.shape, c.shape.order, c.shape.pad, c.shape.offset);
-  ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, nullptr, &log_probs.view));
+  ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, &c.defaults, &log_probs.view));
   const std::vector<double> want = reference::log_softmax(c.rows, c.classes, c.x);
   expect_close(to_rows(log_probs), want, 1e-6, "log_probs");
 
@@ -187,14 +188,40 @@ TEST_P(Ops, LogSoftmaxAndNllLoss) {
   Tensor grad(f32(), c.shape.shape, c.shape.order, c.shape.pad, c.shape.offset);
   ASSERT_OK(lossgen_nll_loss_backward(&c.target.view, &c.options, &saved, &grad.view));
   expect_close(to_rows(grad), nll.grad, 1e-6, "grad of nll_loss");
-  ASSERT_OK(lossgen_log_softmax_backward(&grad.view, &log_probs.view, nullptr, &c.grad.view));
+  ASSERT_OK(lossgen_log_softmax_backward(&grad.view, &log_probs.view, &c.defaults, &c.grad.view));
   const std::vector<double> chained = reference::log_softmax_backward(c.rows, c.classes, to_rows(grad), to_rows(log_probs));
   expect_close(to_rows(c.grad), chained, 1e-6, "grad of log_softmax");
   // In place, over the gradient.
-  ASSERT_OK(lossgen_log_softmax_backward(&grad.view, &log_probs.view, nullptr, &grad.view));
+  ASSERT_OK(lossgen_log_softmax_backward(&grad.view, &log_probs.view, &c.defaults, &grad.view));
   EXPECT_EQ(c.grad.read(), grad.read());
-  ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, nullptr, &c.logits.view));
+  ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, &c.defaults, &c.logits.view));
   EXPECT_EQ(log_probs.read(), c.logits.read());
+}
+
+// 16 bits: sums in f32, each gradient rounded once.
+TEST_P(Ops, HalfPrecision) {
+  const DLDataType types[] = {lossgen_dtype(kDLFloat, 16), lossgen_dtype(kDLBfloat, 16)};
+  for (const DLDataType &type : types) {
+    const double rounding = type.code == kDLBfloat ? 0x1p-8 : 0x1p-11;
+    SCOPED_TRACE(type.code == kDLBfloat ? "bf16" : "f16");
+    const Shape &s = kShapes[GetParam()];
+    Case c(s, 4, -100, type);
+    c.options.reduction = LOSSGEN_REDUCTION_SUM;
+    c.expected.reduction = reference::Reduction::sum;
+    give_workspace("cross_entropy_forward_backward", c.logits, &c.options);
+    Tensor loss(f32(), {}), log_probs(type, s.shape, s.order, s.pad, s.offset);
+    ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, &c.defaults, &log_probs.view));
+    expect_close(to_rows(log_probs), reference::log_softmax(c.rows, c.classes, c.x), rounding, "log_probs");
+    ASSERT_OK(lossgen_cross_entropy_forward_backward(&c.logits.view, &c.target.view, &c.options, &loss.view,
+                                                     &c.logits.view, nullptr));
+    const reference::Result want = reference::cross_entropy(c.rows, c.classes, c.x, c.y, c.expected);
+    expect_close(loss.read(), want.loss, 2e-6, "loss");
+    const std::vector<double> grad = to_rows(c.logits);
+    size_t wrong = 0;
+    for (size_t i = 0; i < grad.size(); i++)
+      wrong += !(std::fabs(grad[i] - want.grad[i]) <= std::fabs(want.grad[i]) * rounding + 1e-6);
+    EXPECT_EQ(0u, wrong);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Ops, testing::Range(0, (int)(sizeof(kShapes) / sizeof(kShapes[0]))),
@@ -333,34 +360,6 @@ TEST_F(Rules, Denominators) {
     const reference::Result want = reference::cross_entropy(c.rows, c.classes, c.x, c.y, c.expected);
     expect_close(loss.read(), want.loss, 2e-6, "loss");
     expect_close(to_rows(c.grad), want.grad, 1e-6, "grad");
-  }
-}
-
-// 16 bits: sums in f32, each gradient rounded once.
-TEST_F(Rules, HalfPrecision) {
-  const DLDataType types[] = {lossgen_dtype(kDLFloat, 16), lossgen_dtype(kDLBfloat, 16)};
-  for (const DLDataType &type : types) {
-    const double rounding = type.code == kDLBfloat ? 0x1p-8 : 0x1p-11;
-    for (const Shape &s : kShapes) {
-      SCOPED_TRACE(std::string(s.name) + (type.code == kDLBfloat ? " bf16" : " f16"));
-      Case c(s, 4, -100, type);
-      c.options.reduction = LOSSGEN_REDUCTION_SUM;
-      c.expected.reduction = reference::Reduction::sum;
-      give_workspace("cross_entropy_forward_backward", c.logits, &c.options);
-      Tensor loss(f32(), {}), log_probs(type, s.shape, s.order, s.pad, s.offset);
-      ASSERT_OK(lossgen_log_softmax_forward(&c.logits.view, nullptr, &log_probs.view));
-      expect_close(to_rows(log_probs), reference::log_softmax(c.rows, c.classes, c.x), rounding, "log_probs");
-      ASSERT_OK(lossgen_cross_entropy_forward_backward(&c.logits.view, &c.target.view, &c.options, &loss.view,
-                                                       &c.logits.view, nullptr));
-      const reference::Result want = reference::cross_entropy(c.rows, c.classes, c.x, c.y, c.expected);
-      expect_close(loss.read(), want.loss, 2e-6, "loss");
-      const std::vector<double> grad = to_rows(c.logits);
-      size_t wrong = 0;
-      for (size_t i = 0; i < grad.size(); i++)
-        wrong += !(std::fabs(grad[i] - want.grad[i]) <= std::fabs(want.grad[i]) * rounding + 1e-6);
-      EXPECT_EQ(0u, wrong);
-      memory::free_all();
-    }
   }
 }
 

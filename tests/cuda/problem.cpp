@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "convert.h"
-#include "memory.h"
 
 Tensor::Tensor(DLDataType type, std::vector<int64_t> s, std::vector<int> order, int64_t pad, size_t offset)
     : shape(std::move(s)), strides(shape.size()) {
@@ -15,8 +14,9 @@ Tensor::Tensor(DLDataType type, std::vector<int64_t> s, std::vector<int> order, 
     stride *= shape[order[i]] + (i + 1 == shape.size() ? pad : 0);
   }
   bytes = (size_t)(stride > 0 ? stride : 1) * type.bits / 8;
-  data = memory::allocate(bytes, offset);
-  view = lossgen_tensor_on({kDLCUDA, 0}, data, type, (int32_t)shape.size(), shape.data(), strides.data());
+  block = memory::allocate(bytes, offset);
+  view = lossgen_tensor_on(memory::device(), block.data, type, (int32_t)shape.size(), shape.data(), strides.data());
+  view.byte_offset = block.byte_offset;
 }
 
 int64_t Tensor::size() const {
@@ -63,19 +63,19 @@ void with_type(DLDataType type, Visit visit) {
 
 void Tensor::fill(const std::vector<double> &values) {
   std::vector<char> host(bytes);
-  memory::download(host.data(), data, bytes);  // what lies between the elements stays
+  memory::download(host.data(), block, bytes);  // what lies between the elements stays
   with_type(view.dtype, [&](auto zero) {
     for (int64_t k = 0; k < size(); k++) {
       const auto v = (decltype(zero))values[k];
       std::memcpy(&host[(size_t)offset_of(k) * sizeof v], &v, sizeof v);
     }
   });
-  memory::upload(data, host.data(), bytes);
+  memory::upload(block, host.data(), bytes);
 }
 
 std::vector<double> Tensor::read() const {
   std::vector<char> host(bytes);
-  memory::download(host.data(), data, bytes);
+  memory::download(host.data(), block, bytes);
   std::vector<double> values(size());
   with_type(view.dtype, [&](auto v) {
     for (int64_t k = 0; k < size(); k++) {
@@ -118,5 +118,6 @@ void from_rows(Tensor &t, const std::vector<double> &rows) {
 
 void give_workspace(const char *op, const Tensor &logits, lossgen_options *options) {
   options->workspace_bytes = lossgen_workspace_size(op, &logits.view, options);
-  options->workspace = memory::allocate(options->workspace_bytes + 1);
+  options->workspace = memory::allocate(options->workspace_bytes + 1).data;
+  options->stream = memory::stream();
 }

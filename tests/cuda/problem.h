@@ -7,13 +7,14 @@
 
 #include "../reference/reference.h"
 #include "lossgen/lossgen.h"
+#include "memory.h"
 
 // A tensor on the device with the storage order given by strides; element k of the dense row-major order is
 // found by walking the shape.
 struct Tensor {
   std::vector<int64_t> shape, strides;
   DLTensor view{};
-  void *data = nullptr;
+  memory::Block block;
   size_t bytes = 0;
 
   Tensor() = default;
@@ -36,7 +37,7 @@ DLDataType i64();
 std::vector<double> to_rows(const Tensor &t);
 void from_rows(Tensor &t, const std::vector<double> &rows);
 
-// options.workspace of the right size for an op.
+// options.stream, and options.workspace of the right size for an op.
 void give_workspace(const char *op, const Tensor &logits, lossgen_options *options);
 
 #endif  // LOSSGEN_TESTS_CUDA_PROBLEM_H

@@ -36,7 +36,7 @@ inline std::vector<const lossgen_kernel *> usable_kernels() {
   std::vector<std::string> names;
   lossgen_list_kernels(
       [](void *user, const lossgen_kernel_info *info) {
-        if (info->usable && strncmp(info->target, "cuda", 4))
+        if (info->usable && strncmp(info->target, "cuda", 4) && strcmp(info->target, "opencl"))
           static_cast<std::vector<std::string> *>(user)->push_back(info->name);
         return 0;
       },

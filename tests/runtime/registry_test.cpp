@@ -269,7 +269,7 @@ TEST_F(RegistryTest, TargetFromOptions) {
   EXPECT_EQ(resolve_target("pentium", &target), LOSSGEN_BAD_ARGUMENT);
   EXPECT_STREQ(lossgen_last_error(),
                "options.target = \"pentium\" is not a target; targets are x86-64-v2, x86-64-v3, x86-64-v4, arm64, "
-               "cuda-sm75, cuda-sm80, cuda-sm86");
+               "cuda-sm75, cuda-sm80, cuda-sm86, opencl");
   EXPECT_EQ(resolve_target("", &target), LOSSGEN_BAD_ARGUMENT);
   EXPECT_EQ(resolve_target(target_name(kForeign), &target), LOSSGEN_UNSUPPORTED_HARDWARE);
   EXPECT_EQ(std::string(lossgen_last_error()),

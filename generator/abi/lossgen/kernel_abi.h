@@ -34,10 +34,12 @@
   X(arm64, "arm64", "arm64")               \
   X(cuda_sm75, "cuda-sm75", "cuda")        \
   X(cuda_sm80, "cuda-sm80", "cuda")        \
-  X(cuda_sm86, "cuda-sm86", "cuda")
+  X(cuda_sm86, "cuda-sm86", "cuda")        \
+  X(opencl, "opencl", "opencl")
 
-/* Built only where a request names them: the driver compiles sm80's PTX for all newer devices. */
-#define LOSSGEN_TARGETS_ON_REQUEST "cuda-sm75 cuda-sm86"
+/* Built only where a request names them: CUDA's driver compiles sm80's PTX for all newer devices, and OpenCL would double what a build emits
+ * for devices. */
+#define LOSSGEN_TARGETS_ON_REQUEST "cuda-sm75 cuda-sm86 opencl"
 
 /* ---- Data types of the tensor a kernel is named after: X(identifier, DLPack code, bits) ------------------------ */
 #define LOSSGEN_DTYPES(X) \

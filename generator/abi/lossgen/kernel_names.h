@@ -19,6 +19,9 @@ constexpr const char *kLayoutNames[] = {LOSSGEN_LAYOUTS(LOSSGEN_X)};
 constexpr const char *kStageNames[] = {LOSSGEN_STAGES(LOSSGEN_X)};
 #undef LOSSGEN_X
 
+// A machine that is no CPU.
+inline bool is_device_machine(const char *machine) { return !std::strcmp(machine, "cuda") || !std::strcmp(machine, "opencl"); }
+
 // Index of text among the names, -1 if it is not there.
 template <int Count>
 int index_of(const char *const (&names)[Count], const char *text) {

@@ -192,7 +192,7 @@ class Tuning {
   std::string newest_target() const {
     std::string newest;
     for (const std::string &t : split_words(machine_.value("targets", "")))
-      if (t.rfind("cuda", 0) != 0) newest = t;
+      if (const int id = index_of(kTargetNames, t.c_str()); id >= 0 && !is_device((lossgen_target_id)id)) newest = t;
     if (newest.empty()) throw std::runtime_error("the runner's machine can run no CPU target");
     return newest;
   }

@@ -125,11 +125,11 @@ typedef struct lossgen_options {
   const char *target;               /* force a kernel target such as "x86-64-v3"; NULL = LOSSGEN_TARGET or the best */
   int32_t general_kernels_only;     /* 1: kernels built for any class count with the built-in schedule (same bits in
                                        every build), even where a specialised one is linked */
-  void *stream;                     /* CUDA: CUstream, OpenCL: cl_command_queue */
+  void *stream;                     /* CUDA: CUstream; OpenCL: cl_command_queue, in order, never NULL */
   void *(*allocate)(void *user, size_t bytes); /* for workspace beyond the stack; NULL = malloc and free */
   void (*release)(void *user, void *memory);
   void *allocator_user;
-  void *workspace;        /* device calls: memory on the device for the call's numbers per row, aligned to 16 bytes and
+  void *workspace;        /* device calls: memory on the device (OpenCL: a cl_mem) for the call's numbers per row, aligned to 16 bytes and
                              not touched by others until the work on the stream is done; lossgen_workspace_size */
   size_t workspace_bytes;
 } lossgen_options;
@@ -246,7 +246,8 @@ LOSSGEN_API void lossgen_list_kernels(int (*visit)(void *user, const lossgen_ker
 typedef struct lossgen_target_info {
   size_t size;
   const char *name;   /* "x86-64-v3" */
-  int usable;         /* this CPU and its operating system, or a device found by the driver, can run it */
+  int usable;         /* this CPU and its operating system, or a device found by the driver, can run it; opencl: its library
+                         was found, which device it is says the queue of a call */
   int kernels;        /* how many kernels for it are linked */
   const char *reason; /* when not usable: "CPU lacks avx512f" */
 } lossgen_target_info;
@@ -265,6 +266,9 @@ LOSSGEN_API size_t lossgen_explain(const char *op, const DLTensor *logits, const
 /* Loads the driver and the kernels for a device, so that later calls neither load modules nor synchronise.
  * LOSSGEN_UNSUPPORTED_HARDWARE with "no driver: ..." where there is none. Host devices: nothing to do. */
 LOSSGEN_API lossgen_status lossgen_prepare(DLDevice device);
+/* The same for the context that a stream belongs to. OpenCL devices, of which no context is known without a queue, take this
+ * one; programs are kept, and with them the context, for the life of the process. */
+LOSSGEN_API lossgen_status lossgen_prepare_stream(DLDevice device, void *stream);
 
 /* Bytes of options.workspace that a call of op ("cross_entropy_forward_backward", ...) with logits of this shape and
  * device needs at most, whatever the other options; 0 for host tensors. Logits: shape, dtype and device are read, not

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <initializer_list>
+
 #include "../error.h"
 #include "../names.h"
 #include "../problem.h"
@@ -52,20 +54,29 @@ constexpr struct {
 
 }  // namespace
 
-const char *device_lacks() {
-  const char *reason;
-  driver(&reason);
-  return reason;
+const Backend *backend_of(DLDeviceType type) {
+  return type == kDLCUDA ? &kCuda : type == kDLOpenCL ? &kOpenCl : nullptr;
 }
 
-lossgen_status prepare_device(DLDevice device) {
-  const char *reason;
-  const Driver *d = driver(&reason);
-  if (d == nullptr) return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "%s", reason);
-  LaunchScope scope(*d, device.device_id, nullptr, true);
+const Backend *backend_of_machine(const char *machine) {
+  for (const Backend *backend : {&kCuda, &kOpenCl})
+    if (strcmp(machine, backend->machine) == 0) return backend;
+  return nullptr;
+}
+
+lossgen_status refuse_device(const char *name, DLDevice device) {
+  return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s%s type %d; expected host (%d), CUDA (%d) or OpenCL (%d)", name,
+              name[0] != '\0' ? " is on a device of" : "device", static_cast<int>(device.device_type), static_cast<int>(kDLCPU),
+              static_cast<int>(kDLCUDA), static_cast<int>(kDLOpenCL));
+}
+
+lossgen_status prepare_device(DLDevice device, void *stream) {
+  const Backend &backend = *backend_of(device.device_type);
+  if (const char *reason = backend.lacks()) return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "%s", reason);
+  LaunchScope scope(backend, device.device_id, stream, true);
   if (const lossgen_status failed = scope.enter()) return failed;
   for (uint32_t i = 0; const lossgen_kernel *kernel = kernel_at(i); ++i) {
-    if (!scope.can_run(kernel->target) || kernel->stage >= LOSSGEN_STAGE_COUNT) continue;
+    if (!backend.can_run(scope, kernel->target) || kernel->stage >= LOSSGEN_STAGE_COUNT) continue;
     if (const lossgen_status failed = load_kernel(scope, kernel)) return failed;
   }
   return LOSSGEN_OK;
@@ -88,9 +99,16 @@ extern "C" {
 lossgen_status lossgen_prepare(DLDevice device) {
   ErrorScope scope("prepare");
   if (device.device_type == kDLCPU) return LOSSGEN_OK;
-  if (device.device_type == kDLCUDA) return prepare_device(device);
-  return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "device type %d; expected host (%d) or CUDA (%d)",
-              static_cast<int>(device.device_type), static_cast<int>(kDLCPU), static_cast<int>(kDLCUDA));
+  if (backend_of(device.device_type) == nullptr) return refuse_device("", device);
+  if (device.device_type == kDLOpenCL)
+    return fail(LOSSGEN_BAD_ARGUMENT, "an OpenCL device has no context of its own; lossgen_prepare_stream takes that of a queue");
+  return prepare_device(device, nullptr);
+}
+
+lossgen_status lossgen_prepare_stream(DLDevice device, void *stream) {
+  ErrorScope scope("prepare_stream");
+  if (device.device_type == kDLCPU) return LOSSGEN_OK;
+  return backend_of(device.device_type) != nullptr ? prepare_device(device, stream) : refuse_device("", device);
 }
 
 size_t lossgen_workspace_size(const char *op, const DLTensor *logits, const lossgen_options *options) {

@@ -19,8 +19,8 @@ enum class DeviceOp {
 };
 
 // The arguments of a public call that has passed all checks a host call passes: pointers present, ranks and shapes that
-// agree, known dtypes, strides, overlaps, one device for all tensors, options that the op has. Data pointers are
-// addresses on the device and have not been looked at.
+// agree, known dtypes, strides, overlaps, one device for all tensors, for which there is a backend, options that the op has. Data
+// pointers are addresses or handles and have not been looked at.
 struct DeviceArguments {
   DLDevice device;
   int class_axis;                    // resolved: in [0, rank of the matrices)
@@ -41,12 +41,11 @@ lossgen_status run_on_device(DeviceOp op, const DeviceArguments &arguments);
 // Bytes of options.workspace that such a call needs, from shape and type of the matrix alone.
 size_t device_workspace_bytes(DeviceOp op, const DLTensor *matrix, int class_axis);
 
-// lossgen_prepare for kDLCUDA: driver, primary context, every linked kernel as a loaded module.
-lossgen_status prepare_device(DLDevice device);
+// Backend, context and every linked kernel of the device as a loaded module.
+lossgen_status prepare_device(DLDevice device, void *stream);
 
-// NULL when a driver with at least one device was found, else why not: "no driver: libcuda.so.1 could not be loaded
-// (...)". Loads the driver at most once.
-const char *device_lacks();
+// The error for tensors (name) or devices ("") that no backend takes.
+lossgen_status refuse_device(const char *name, DLDevice device);
 
 }  // namespace lossgen
 #endif  // LOSSGEN_RUNTIME_GPU_DEVICE_H

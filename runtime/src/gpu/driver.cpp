@@ -72,7 +72,7 @@ __attribute__((destructor)) void unload() {
     CuDevice device = 0;
     if (context == nullptr) continue;
     if (state.driver.context_push(context) == 0) {
-      unload_modules(state.driver, i);
+      unload_modules(context, [](void *module) { state.driver.module_unload(static_cast<CuModule>(module)); });
       CuContext popped;
       state.driver.context_pop(&popped);
     }

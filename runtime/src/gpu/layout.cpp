@@ -10,6 +10,10 @@ namespace {
 // Blocks along the classes are limited to 65535 of 1024 classes or more by the hardware.
 constexpr int64_t kMaxClassesPerBlockRow = int64_t{65535} * 1024;
 
+// Planes that take both passes in one launch read the class in every thread of a block, also those beyond the last row, which do nothing
+// with it. What follows is written by others at the same time.
+constexpr int64_t kReadBeyondLastRow = 255;
+
 int64_t pieces(int64_t extent, int64_t step) { return (extent + step - 1) / step; }
 
 }  // namespace
@@ -26,7 +30,7 @@ Workspace lay_out_workspace(int64_t rows, int64_t parts) {
     return at;
   };
   w.blocks = pieces(rows, LOSSGEN_DEVICE_BLOCK);
-  w.cls = take(rows, 4);
+  w.cls = take(rows + kReadBeyondLastRow, 4);
   w.nll = take(rows, 4);
   w.w = take(rows, 4);
   w.ref = take(rows, 4);
