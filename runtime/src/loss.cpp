@@ -25,8 +25,8 @@ struct Kernels : Substitutes {
   const lossgen_kernel *log_probs = nullptr, *stats = nullptr;
 };
 
-// What a chunk of blocks adds up to. Chunks are summed in order.
-struct Sums {
+// What a chunk of rows adds up to. Chunks are summed in order. A cache line each: neighbours belong to different threads.
+struct alignas(64) Sums {
   double loss, weight;
   int64_t kept, correct;
 };
@@ -41,7 +41,7 @@ class LossRun {
     weighted_ = call.weight.defined() || p_.row[kRowWeight].defined();
     uniform_ = !weighted_ && !per_row_gradient && call.options.z_loss == 0 && smoothing_ == 0;
     if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
-    const bool large = call.want_grad && p_.pieces == 1 && streams(p_);
+    const bool large = call.want_grad && !p_.split() && streams(p_);
     streams_ = large && fills_lines(p_);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
     part_rows_ = call.want_grad && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
@@ -57,17 +57,17 @@ class LossRun {
       // Before the first write to a gradient: every target is checked, and the denominator known.
       const bool saved = call_.saved_total_weight.defined();
       if (check || (mean && !saved)) {
-        parallel_chunks(target_bytes(), [&](int64_t chunk) { sums_[chunk] = count_targets(chunk); });
-        if (check && bad_block_ != kNone) return report_bad_target();
+        parallel_chunks(p_, o, target_bytes(), [&](int64_t first, int64_t end) { count_targets(first, end); });
+        if (check && bad_) return report_bad_target();
         total = add_up();
       }
       if (mean && saved) load_rows(&total.weight, call_.saved_total_weight.data, call_.saved_total_weight.type, 1, 1);
       scale_ = upstream(call_) / (!mean ? 1 : saved ? total.weight : denominator(total));
     }
     if (call_.want_loss || p_.classes > 0) {
-      if (p_.pieces > 1) run_pieces();
-      else parallel_chunks(logit_bytes(), [&](int64_t chunk) { sums_[chunk] = run_chunk(chunk); });
-      if (!call_.want_grad && check && bad_block_ != kNone) return report_bad_target();
+      if (p_.split()) run_pieces();
+      else parallel_chunks(p_, o, logit_bytes(), [&](int64_t first, int64_t end) { run_chunks(first, end); });
+      if (!call_.want_grad && check && bad_) return report_bad_target();
       if (call_.want_loss) total = add_up();
     }
     store_reduced(call_, total.loss, total.kept, mean ? denominator(total) : 0);
@@ -76,8 +76,6 @@ class LossRun {
   }
 
  private:
-  static constexpr int64_t kNone = INT64_MAX;
-
   // Per-row numbers of one block.
   struct Scratch {
     int32_t *cls;
@@ -109,10 +107,6 @@ class LossRun {
     S numbers[9 * Rows];
   };
 
-  template <class Body>
-  void parallel_chunks(int64_t bytes, Body &&body) {
-    parallel_for(&call_.options, p_.chunks, bytes, body);
-  }
   int64_t target_bytes() const { return p_.rows * p_.row[kTarget].bytes(); }
   int64_t logit_bytes() const {
     const int64_t tensors = call_.want_grad && call_.want_loss ? 2 : 1;
@@ -121,7 +115,7 @@ class LossRun {
 
   Sums add_up() const {
     Sums total{};
-    for (int64_t i = 0; i < p_.chunks; i++) {
+    for (int64_t i = 0; i < p_.cut.chunks; i++) {
       total.loss += sums_[i].loss;
       total.weight += sums_[i].weight;
       total.kept += sums_[i].kept;
@@ -140,7 +134,7 @@ class LossRun {
   }
 
   // cls of a block; false if the block holds a class out of bounds that counts as an error.
-  bool load_classes(const Block &b, int64_t index, int32_t *cls) {
+  bool load_classes(const Block &b, int32_t *cls) {
     const Tensor &target = p_.row[kTarget];
     const char *data = target.data + b.row[kTarget] * target.bytes();
     const int64_t stride = p_.inner.row[kTarget];
@@ -155,9 +149,7 @@ class LossRun {
     call(k_.classes, lossgen_args_target_classes{&in, &call_.ignore_index, &has_ignore, &classes, &out});
     if (call_.options.bounds != LOSSGEN_BOUNDS_DEFAULT) return true;
     if (lowest(cls, b.rows) >= -1) return true;
-    int64_t seen = bad_block_.load(std::memory_order_relaxed);
-    while (index < seen && !bad_block_.compare_exchange_weak(seen, index, std::memory_order_relaxed)) {
-    }
+    bad_.store(true, std::memory_order_relaxed);
     return false;
   }
 
@@ -168,35 +160,34 @@ class LossRun {
       s->w[i] = s->cls[i] < 0 ? 0 : weight_ ? s->own[i] * weight_[s->cls[i]] : s->own[i];
   }
 
-  void count(const Block &b, const int32_t *cls, const S *w, Sums *sums) const {
-    const int64_t kept = count_kept(cls, b.rows);
+  // Of rows [i, i + n) of a block.
+  void count(const Scratch &s, int64_t i, int64_t n, Sums *sums) const {
+    const int64_t kept = count_kept(s.cls + i, n);
     sums->kept += kept;
-    sums->weight += weighted_ ? sum(w, b.rows) : (double)kept;
+    sums->weight += weighted_ ? sum(s.w + i, n) : (double)kept;
   }
 
-  Sums count_targets(int64_t chunk) {
+  void count_targets(int64_t first, int64_t end) {
     ScratchOf<kMaxBlockRows> s;
-    Sums sums{};
-    for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
-      const Block b = block_at(p_, i);
-      if (!load_classes(b, i, s.cls)) break;
+    std::fill(sums_ + first, sums_ + end, Sums{});
+    Block b;
+    for (Blocks blocks(p_, first, end, p_.block_rows); blocks.next(&b);) {
+      if (!load_classes(b, s.cls)) return;
       if (weighted_) load_weights(b, &s);
-      count(b, s.cls, s.w, &sums);
+      each_chunk(p_, b, [&](int64_t chunk, int64_t i, int64_t n) { count(s, i, n, &sums_[chunk]); });
     }
-    return sums;
   }
 
-  Sums run_chunk(int64_t chunk) {
+  void run_chunks(int64_t first, int64_t end) {
     ScratchOf<kMaxBlockRows> s;
-    Sums sums{};
+    std::fill(sums_ + first, sums_ + end, Sums{});
     Workspace workspace(call_.options);
-    for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
-      const Block b = block_at(p_, i);
+    Block b;
+    for (Blocks blocks(p_, first, end, p_.block_rows); blocks.next(&b);) {
       if (!workspace.taken() && (streams_ || (k_.forward_terms && unrolled_rows(b) < b.rows))) take(&workspace, &s);
-      if (!run_block(b, i, &s, &sums)) break;
+      if (!run_block(b, &s)) break;
     }
     if (streams_) finish_streams();
-    return sums;
   }
 
   // For the terms, and for the gradient on its way out: in their place where it is as wide. Where there is no memory: a
@@ -212,20 +203,25 @@ class LossRun {
 
   int64_t unrolled_rows(const Block &b) const { return k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0; }
 
-  // False if a bad target ends the call.
-  bool run_block(const Block &b, int64_t index, Scratch *s, Sums *sums) {
-    if (!load_classes(b, index, s->cls) && !call_.want_grad) return false;
+  // False if a bad target ends the call. For a gradient parts are of one chunk: which rows are redone together (forward) decides
+  // the bits of all of them.
+  bool run_block(const Block &b, Scratch *s) {
+    if (!load_classes(b, s->cls) && !call_.want_grad) return false;
     const int64_t unrolled = unrolled_rows(b);
-    for (int64_t i = 0, n; i < b.rows; i += n) {
-      n = std::min(part_rows_, (i < unrolled ? unrolled : b.rows) - i);
-      Scratch part = s->from(i);
-      if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part, sums);
-      else run_rows(part_of(p_, b, i, n), &part, sums);
-    }
+    const auto run_parts = [&](int64_t i, int64_t end) {
+      for (int64_t n; i < end; i += n) {
+        n = std::min(part_rows_, (i < unrolled ? std::min(unrolled, end) : end) - i);
+        Scratch part = s->from(i);
+        if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part);
+        else run_rows(part_of(p_, b, i, n), &part);
+      }
+    };
+    if (!call_.want_grad) run_parts(0, b.rows);
+    else each_chunk(p_, b, [&](int64_t, int64_t i, int64_t n) { run_parts(i, i + n); });
     return true;
   }
 
-  void run_rows(const Block &b, Scratch *s, Sums *sums) {
+  void run_rows(const Block &b, Scratch *s) {
     if (p_.classes == 0) {
       std::fill(s->nll, s->nll + b.rows, (S)0);
       std::fill(s->lse, s->lse + b.rows, (S)-INFINITY);
@@ -233,15 +229,15 @@ class LossRun {
       forward(b, s);
     }
     if (weighted_ || smoothing_ != 0) load_weights(b, s);
-    if (p_.classes > 0) extras(b, s, sums);
-    if (call_.want_loss) finish_loss(b, s, sums);
+    if (p_.classes > 0) extras(b, s);
+    if (call_.want_loss) finish_loss(b, s);
     if (call_.want_grad && p_.classes > 0) backward(b, s);
   }
 
   // The same where one kernel reads each logit once and, if there is a gradient, writes it.
-  void run_unrolled(const Block &b, Scratch *s, Sums *sums) {
+  void run_unrolled(const Block &b, Scratch *s) {
     if (weighted_) load_weights(b, s);
-    extras(b, s, sums);
+    extras(b, s);
     const Buffer2 in(p_, kIn0, b, 0, b.rows);
     const Buffer1 cls(s->cls, b.rows), nll(s->nll, b.rows), lse(s->lse, b.rows);
     if (call_.want_grad) {
@@ -253,7 +249,7 @@ class LossRun {
     } else {
       call(k_.unrolled, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
     }
-    if (call_.want_loss) finish_loss(b, s, sums);
+    if (call_.want_loss) finish_loss(b, s);
   }
 
   // Rows split into pieces (split_long_rows): the forward kernel on each piece, the rows' numbers merged in the order of
@@ -261,32 +257,34 @@ class LossRun {
   __attribute__((noinline)) void run_pieces() {
     Piece<S> pieces[kMaxPieces];
     ScratchOf<kMaxSplitRows> rows;
-    const int64_t count = p_.rows * p_.pieces;
-    std::fill(sums_, sums_ + p_.rows, Sums{});
+    const int64_t count = p_.rows * p_.pieces.chunks;
+    sums_[0] = {};
+    const auto row = [&](int64_t r) { return block_at(p_, r / p_.inner.extent, r % p_.inner.extent, 1); };
     for (int64_t r = 0; r < p_.rows; r++)
-      if (!load_classes(block_at(p_, r), r, rows.cls + r) && !call_.want_grad) return;
+      if (!load_classes(row(r), rows.cls + r) && !call_.want_grad) return;
+    // Piece after piece of all rows: the smallest ones come last.
     const auto range = [&](int64_t i) {
-      const int64_t from = i % p_.pieces * p_.piece_classes;
-      return PieceRange{block_at(p_, i / p_.pieces), from, std::min(p_.piece_classes, p_.classes - from)};
+      const int64_t piece = i / p_.rows, from = piece_begin(p_, piece);
+      return PieceRange{row(i % p_.rows), from, piece_begin(p_, piece + 1) - from};
     };
     const bool forward = !call_.lse_is_input;
     if (forward)
       parallel_for(&call_.options, count, logit_bytes(),
-                   [&](int64_t i) { pieces[i] = forward_piece(range(i), rows.cls[i / p_.pieces]); });
+                   [&](int64_t i) { pieces[i] = forward_piece(range(i), rows.cls[i % p_.rows]); });
     for (int64_t r = 0; r < p_.rows; r++) {
-      const Block b = block_at(p_, r);
+      const Block b = row(r);
       ScratchOf<1> one;
       one.cls[0] = rows.cls[r];
-      if (forward) merge_pieces(b, pieces + r * p_.pieces, &one);
+      if (forward) merge_pieces(b, pieces + r, &one);
       else saved_lse(b, &one);
       if (weighted_) load_weights(b, &one);
-      if (call_.want_loss) finish_loss(b, &one, &sums_[r]);
+      if (call_.want_loss) finish_loss(b, &one);
       if (!call_.want_grad) continue;
       rows.b[r] = *gradient_scales(b, &one);
       rows.a[r] = one.a[0], rows.ref[r] = one.ref[0], rows.sum[r] = one.sum[0];
     }
     if (call_.want_grad)
-      parallel_for(&call_.options, count, logit_bytes(), [&](int64_t i) { backward_piece(range(i), rows, i / p_.pieces); });
+      parallel_for(&call_.options, count, logit_bytes(), [&](int64_t i) { backward_piece(range(i), rows, i % p_.rows); });
   }
 
   // The row's class as a piece knows it: `elsewhere` in pieces that do not hold it.
@@ -312,7 +310,9 @@ class LossRun {
     const Tensor &logits = p_.matrix[kIn0];
     if (y >= 0)
       load_rows(&x_y, logits.data + (b.matrix[kIn0] + y * p_.class_stride[kIn0]) * logits.bytes(), logits.type, 1, 1);
-    const MergedRow row = merge(pieces, p_.pieces, y < 0 ? -1 : y / p_.piece_classes, x_y);
+    int64_t target = -1;
+    while (y >= 0 && piece_begin(p_, target + 1) <= y) target++;
+    const MergedRow row = merge(pieces, p_.pieces.chunks, p_.rows, target, x_y);
     one->nll[0] = (S)row.nll;
     one->lse[0] = (S)row.lse;
     one->ref[0] = (S)row.ref;
@@ -378,21 +378,24 @@ class LossRun {
   }
 
   // Outputs beside the loss that need the block's logits before the gradient replaces them.
-  void extras(const Block &b, Scratch *s, Sums *sums) const {
+  void extras(const Block &b, Scratch *s) {
     int32_t argmax[kMaxBlockRows];
     store_row_outputs(p_, b, k_.log_probs, k_.stats, s->b, argmax);
     if (!k_.stats) return;
-    for (int64_t i = 0; i < b.rows; i++) sums->correct += s->cls[i] >= 0 && s->cls[i] == argmax[i];
+    for (int64_t i = 0; i < b.rows; i++) sums_[b.chunk].correct += s->cls[i] >= 0 && s->cls[i] == argmax[i];
   }
 
-  void finish_loss(const Block &b, Scratch *s, Sums *sums) const {
+  void finish_loss(const Block &b, Scratch *s) {
     if (!uniform_)
       for (int64_t i = 0; i < b.rows; i++)
         if (s->cls[i] >= 0) s->nll[i] = row_loss(*s, i);
-    count(b, s->cls, s->w, sums);
     if (!call_.lse_is_input) store_block(p_, kLse, b, s->lse);
-    if (p_.row[kLoss].defined()) store_block(p_, kLoss, b, s->nll);
-    else sums->loss += sum(s->nll, b.rows);
+    const bool reduced = !p_.row[kLoss].defined();
+    if (!reduced) store_block(p_, kLoss, b, s->nll);
+    each_chunk(p_, b, [&](int64_t chunk, int64_t i, int64_t n) {
+      count(*s, i, n, &sums_[chunk]);
+      if (reduced) sums_[chunk].loss += sum(s->nll + i, n);
+    });
   }
 
   // a, b and d of lossgen.h's gradient; returns where d stands.
@@ -478,8 +481,8 @@ class LossRun {
   bool streams_;            // the gradient goes through scratch
   int64_t part_rows_;       // so many of a block's rows go through forward and backward together
   ScratchShape scratch_{};  // of their terms, and of their gradient
-  std::atomic<int64_t> bad_block_{kNone};
-  Sums sums_[kMaxChunks];  // left as it is until a chunk is done: clearing 32 KB costs more than a small call
+  std::atomic<bool> bad_{false};
+  Sums sums_[kMaxChunks];  // cleared by the run that a chunk is in: all of them are 40 KB, more than a small call
 };
 
 template <class S>
@@ -499,7 +502,7 @@ lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
 Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
                              bool saved_lse) {
   Substitutes found;
-  if (p.pieces > 1) return found;
+  if (p.split()) return found;
   const auto find = [&](int stage) {
     return find_kernel(stage, dtype_id(p.matrix[kIn0].type), p.layout, p.classes, target, o.general_kernels_only);
   };
@@ -549,7 +552,7 @@ lossgen_status run_loss(LossCall *call) {
     static_cast<Substitutes &>(k) = find_substitutes(p, call->options, call->forced_target, call->want_grad,
                                                      p.matrix[kOut].data == p.matrix[kIn0].data, call->lse_is_input);
   // One cut for both passes: a block's logits are still in cache when its gradient is made.
-  if (p.pieces == 1) cut_into_blocks(&p, *(k.forward ? k.forward : k.backward));
+  if (!p.split()) cut_into_blocks(&p, *(k.forward ? k.forward : k.backward), k.unrolled);
   const bool wide = p.matrix[kIn0].type.bits == 64;
   return wide ? run_typed<double>(*call, k) : run_typed<float>(*call, k);
 }

@@ -73,7 +73,7 @@ inline void store_reduced(const LossCall &call, double loss, int64_t kept, doubl
 inline lossgen_status find_for(const LossCall &call, lossgen_stage_id stage, int dtype, int layout,
                                const lossgen_kernel **kernel) {
   const bool general = call.options.general_kernels_only;
-  const int64_t classes = call.problem.pieces > 1 ? 0 : call.problem.classes;  // a piece is any number of classes
+  const int64_t classes = call.problem.split() ? 0 : call.problem.classes;  // a piece is any number of classes
   *kernel = find_kernel(stage, dtype, layout, classes, call.forced_target, general);
   return *kernel ? LOSSGEN_OK : explain_missing(stage, dtype, layout, classes, call.forced_target, general);
 }
