@@ -81,12 +81,14 @@ class LossRun {
     int32_t *cls;
     S *w, *own, *a, *b, *nll, *lse, *ref, *sum, *dot;
     S *terms = nullptr;        // exp of the logits, where the kernels keep it
-    bool has_terms = false;    // of every row at hand
+    bool *redone;              // rows whose terms mean nothing; read where any_redone
+    bool any_redone = false;
     char *gradient = nullptr;  // on its way past the caches
 
     Scratch from(int64_t row) const {
       Scratch part = *this;
       part.cls += row;
+      part.redone += row;
       for (S **field : {&part.w, &part.own, &part.a, &part.b, &part.nll, &part.lse, &part.ref, &part.sum, &part.dot}) *field += row;
       return part;
     }
@@ -96,6 +98,7 @@ class LossRun {
   struct ScratchOf : Scratch {
     ScratchOf() {
       this->cls = classes;
+      this->redone = marks;
       S *next = numbers;
       for (S **field : {&this->w, &this->own, &this->a, &this->b, &this->nll, &this->lse, &this->ref, &this->sum, &this->dot}) {
         *field = next;
@@ -105,6 +108,7 @@ class LossRun {
     ScratchOf(const ScratchOf &) = delete;
     int32_t classes[Rows];
     S numbers[9 * Rows];
+    bool marks[Rows];
   };
 
   int64_t target_bytes() const { return p_.rows * p_.row[kTarget].bytes(); }
@@ -171,7 +175,7 @@ class LossRun {
     ScratchOf<kMaxBlockRows> s;
     std::fill(sums_ + first, sums_ + end, Sums{});
     Block b;
-    for (Blocks blocks(p_, first, end, p_.block_rows); blocks.next(&b);) {
+    for (Blocks blocks(p_, first, end); blocks.next(&b);) {
       if (!load_classes(b, s.cls)) return;
       if (weighted_) load_weights(b, &s);
       each_chunk(p_, b, [&](int64_t chunk, int64_t i, int64_t n) { count(s, i, n, &sums_[chunk]); });
@@ -183,7 +187,7 @@ class LossRun {
     std::fill(sums_ + first, sums_ + end, Sums{});
     Workspace workspace(call_.options);
     Block b;
-    for (Blocks blocks(p_, first, end, p_.block_rows); blocks.next(&b);) {
+    for (Blocks blocks(p_, first, end); blocks.next(&b);) {
       if (!workspace.taken() && (streams_ || (k_.forward_terms && unrolled_rows(b) < b.rows))) take(&workspace, &s);
       if (!run_block(b, &s)) break;
     }
@@ -203,21 +207,16 @@ class LossRun {
 
   int64_t unrolled_rows(const Block &b) const { return k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0; }
 
-  // False if a bad target ends the call. For a gradient parts are of one chunk: which rows are redone together (forward) decides
-  // the bits of all of them.
+  // False if a bad target ends the call.
   bool run_block(const Block &b, Scratch *s) {
     if (!load_classes(b, s->cls) && !call_.want_grad) return false;
     const int64_t unrolled = unrolled_rows(b);
-    const auto run_parts = [&](int64_t i, int64_t end) {
-      for (int64_t n; i < end; i += n) {
-        n = std::min(part_rows_, (i < unrolled ? std::min(unrolled, end) : end) - i);
-        Scratch part = s->from(i);
-        if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part);
-        else run_rows(part_of(p_, b, i, n), &part);
-      }
-    };
-    if (!call_.want_grad) run_parts(0, b.rows);
-    else each_chunk(p_, b, [&](int64_t, int64_t i, int64_t n) { run_parts(i, i + n); });
+    for (int64_t i = 0, n; i < b.rows; i += n) {
+      n = std::min(part_rows_, (i < unrolled ? unrolled : b.rows) - i);
+      Scratch part = s->from(i);
+      if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part);
+      else run_rows(part_of(p_, b, i, n), &part);
+    }
     return true;
   }
 
@@ -347,7 +346,6 @@ class LossRun {
       call(k_.forward, lossgen_args_cross_entropy_forward_general{&in, &cls, &weight, &nll, &lse, &ref, &sum, &dot});
       return;
     }
-    s->has_terms = s->terms;
     if (s->terms) {
       const Buffer2 terms(p_, s->terms, b.rows, scratch_.pitch);
       call(k_.forward_terms, lossgen_args_cross_entropy_forward_terms{&in, &cls, &nll, &lse, &ref, &sum, &terms});
@@ -362,7 +360,9 @@ class LossRun {
       const Buffer2 again(p_, kIn0, b, i, n);
       const Buffer1 c(s->cls + i, n), l(s->nll + i, n), e(s->lse + i, n), r(s->ref + i, n), m(s->sum + i, n);
       call(k_.exact, lossgen_args_cross_entropy_forward_exact{&again, &c, &l, &e, &r, &m});
-      s->has_terms = false;  // their terms mean nothing
+      if (!s->any_redone) std::fill(s->redone, s->redone + b.rows, false);
+      s->any_redone = true;
+      std::fill(s->redone + i, s->redone + i + n, true);
       i += n;
     }
   }
@@ -425,18 +425,31 @@ class LossRun {
 
   void backward(const Block &b, Scratch *s) const {
     S *d = gradient_scales(b, s);
-    const Buffer1 cls(s->cls, b.rows), d_rows(d, b.rows), a(s->a, b.rows), ref(s->ref, b.rows), sum(s->sum, b.rows);
-    write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
+    if (!s->terms || !s->any_redone) return write_gradient(b, *s, d, s->terms);
+    // Those with terms and those without in turns: a row's bits are its own, whatever its neighbours hold.
+    const int64_t step = p_.layout == LOSSGEN_LAYOUT_planes ? 1 : scratch_.pitch;
+    for (int64_t i = 0, n; i < b.rows; i += n) {
+      for (n = 1; i + n < b.rows && s->redone[i + n] == s->redone[i];) n++;
+      Scratch part = s->from(i);
+      part.terms += i * step;
+      if (part.gradient) part.gradient += i * step * p_.matrix[kOut].bytes();  // perhaps in the terms' place
+      write_gradient(part_of(p_, b, i, n), part, d + i, !s->redone[i]);
+    }
+  }
+
+  void write_gradient(const Block &b, const Scratch &s, const S *d, bool from_terms) const {
+    const Buffer1 cls(s.cls, b.rows), d_rows(d, b.rows), a(s.a, b.rows), ref(s.ref, b.rows), sum(s.sum, b.rows);
+    write_out(p_, b, s.gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
       if (call_.from_log_probs) {
         call(k_.backward, lossgen_args_nll_loss_backward{&cls, &d_rows, out});
         return;
       }
       const Buffer2 in(p_, kIn0, b, 0, b.rows);
       if (smoothing_ != 0) {
-        const Buffer1 weight(weight_, p_.classes), smooth(s->b, b.rows);
+        const Buffer1 weight(weight_, p_.classes), smooth(s.b, b.rows);
         call(k_.backward, lossgen_args_cross_entropy_backward_general{&in, &cls, &weight, &a, &smooth, &d_rows, &ref, &sum, out});
-      } else if (s->has_terms) {
-        const Buffer2 terms(p_, s->terms, b.rows, scratch_.pitch);
+      } else if (from_terms) {
+        const Buffer2 terms(p_, s.terms, b.rows, scratch_.pitch);
         call(k_.backward_terms, lossgen_args_cross_entropy_backward_terms{&terms, &cls, &a, &d_rows, &sum, out});
       } else {
         call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &d_rows, &ref, &sum, out});

@@ -51,7 +51,7 @@ class ProbsRun {
     Scratch s;
     std::fill(sums_ + first, sums_ + end, Sums{});
     Block b;
-    for (Blocks blocks(p_, first, end, p_.block_rows); blocks.next(&b);) {
+    for (Blocks blocks(p_, first, end); blocks.next(&b);) {
       load_block(p_, kRowWeight, b, s.own);
       if (p_.classes == 0) {
         std::fill(s.loss, s.loss + b.rows, (S)0);

@@ -98,48 +98,45 @@ Block part_of(const Problem &p, const Block &block, int64_t first, int64_t rows)
   return part;
 }
 
-Blocks::Blocks(const Problem &p, int64_t first, int64_t end, int64_t most)
+Blocks::Blocks(const Problem &p, int64_t first, int64_t end)
     : p_(p),
       pitch_(p.units_per_outer * p.unit_rows),
       end_(p.cut.begin(end) * p.unit_rows),
-      most_(most),
       at_(p.cut.begin(first) * p.unit_rows),
       chunk_(first),
       chunk_stop_(p.cut.begin(first + 1) * p.unit_rows) {}
 
+void Blocks::enter(int64_t position) {
+  at_ = position;
+  while (chunk_stop_ <= at_) chunk_stop_ = p_.cut.begin(++chunk_ + 1) * p_.unit_rows;
+}
+
 bool Blocks::next(Block *block) {
   if (at_ >= end_) return false;
-  const auto enter = [&] {  // the chunk that at_ is in
-    while (chunk_stop_ <= at_) chunk_stop_ = p_.cut.begin(++chunk_ + 1) * p_.unit_rows;
-  };
-  enter();
+  enter(at_);
+  const int64_t begin = at_, chunk = chunk_, chunk_rows = chunk_stop_ - at_;
+  int64_t outer = begin / pitch_, first = begin - outer * pitch_, stop;
   if (p_.outer_within) {  // unit after unit of different outer indices
-    const int64_t unit = at_ / p_.unit_rows, first = unit / p_.outer_size * p_.unit_rows;
-    *block = block_at(p_, unit % p_.outer_size, first, std::min(p_.unit_rows, p_.inner.extent - first));
-    block->chunk = chunk_;
-    block->chunk_rows = chunk_stop_ - at_;
-    at_ += p_.unit_rows;
-    return true;
-  }
-  const int64_t outer = at_ / pitch_, first = at_ - outer * pitch_, row_end = (outer + 1) * pitch_;
-  const int64_t chunk = chunk_, chunk_rows = chunk_stop_ - at_;
-  const int64_t begin = at_;
-  int64_t stop = std::min(chunk_stop_, row_end);
-  if (stop - begin > most_) {
-    stop = begin + most_;
+    const int64_t unit = begin / p_.unit_rows;
+    outer = unit % p_.outer_size;
+    first = unit / p_.outer_size * p_.unit_rows;
+    stop = begin + p_.unit_rows;
   } else {
+    const int64_t row_end = (outer + 1) * pitch_;
+    stop = std::min(chunk_stop_, row_end);
+    if (stop - begin > p_.block_rows) stop = begin + p_.block_rows;
     // More chunks, whole ones or up to the end of this outer index.
-    while (stop < row_end && stop < end_) {
-      at_ = stop;
-      enter();
-      const int64_t next = std::min(chunk_stop_, row_end);
-      if (next - begin > most_) break;
-      stop = next;
-    }
+    else
+      while (stop < row_end && stop < end_) {
+        enter(stop);
+        const int64_t next = std::min(chunk_stop_, row_end);
+        if (next - begin > p_.block_rows) break;
+        stop = next;
+      }
+    if (first + stop - begin >= p_.inner.extent) stop = row_end;
   }
-  const int64_t rows = std::min(stop - begin, p_.inner.extent - first);
-  at_ = first + rows == p_.inner.extent ? row_end : stop;
-  *block = block_at(p_, outer, first, rows);
+  at_ = stop;
+  *block = block_at(p_, outer, first, std::min(stop - begin, p_.inner.extent - first));
   block->chunk = chunk;
   block->chunk_rows = chunk_rows;
   return true;

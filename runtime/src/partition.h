@@ -1,7 +1,7 @@
 // How the rows of a call are shared among threads. Everything here that a result depends on follows from the shape and the
 // kernels alone, so the bits are the same for any number of threads.
 //
-//   unit   a few rows that stay together: 4 KiB of logits, or one row, or a vector of the kernels
+//   unit   a few rows that stay together: 2 to 4 KiB of logits, or one row, or a vector of the kernels
 //   chunk  units in a row whose losses are added up together; chunks are summed in order
 //   run    chunks in a row that one thread takes at once; depends on the number of threads, results do not
 //   block  rows of one kernel call: several chunks of a run, or a part of one
@@ -41,16 +41,18 @@ Block block_at(const Problem &problem, int64_t outer, int64_t first, int64_t row
 // A block's rows [first, first + rows).
 Block part_of(const Problem &problem, const Block &block, int64_t first, int64_t rows);
 
-// The blocks of chunks [first, end), of at most `most` rows. Blocks begin with a chunk, or whole blocks after its begin: a row
-// has the same neighbours from there on whatever run it is in.
+// The blocks of chunks [first, end). They begin with a chunk or, of a chunk that is larger than a block, whole blocks after its begin:
+// so the sums of each chunk have the same parts whatever run it is in.
 class Blocks {
  public:
-  Blocks(const Problem &problem, int64_t first, int64_t end, int64_t most);
+  Blocks(const Problem &problem, int64_t first, int64_t end);
   bool next(Block *block);
 
  private:
+  void enter(int64_t position);  // and the chunk that it is in
+
   const Problem &p_;
-  const int64_t pitch_, end_, most_;  // positions count units' rows, also where an outer axis ends within a unit
+  const int64_t pitch_, end_;  // positions count units' rows, also where an outer axis ends within a unit
   int64_t at_, chunk_, chunk_stop_;
 };
 

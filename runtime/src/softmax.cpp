@@ -41,7 +41,7 @@ lossgen_status run_log_softmax(Problem *problem, bool backward, const lossgen_op
     Workspace workspace(options);
     char *scratch = past_caches ? workspace.take((size_t)(shape.elements * p.matrix[kOut].bytes())) : nullptr;
     Block block;
-    for (Blocks blocks(p, first, end, p.block_rows); blocks.next(&block);) {
+    for (Blocks blocks(p, first, end); blocks.next(&block);) {
       for (int64_t r = 0; r < block.rows; r += rows) {
         const Block b = part_of(p, block, r, std::min(rows, block.rows - r));
         write_out(p, b, scratch, shape.pitch, [&](const lossgen_buffer *out) { run(b, out); });

@@ -89,7 +89,7 @@ std::vector<double> tasks(const Problem &p, int threads) {
   for (size_t i = 0; i + 1 < begin.size(); ++i) {
     Block b;
     double sum = 0;
-    for (Blocks blocks(p, begin[i], begin[i + 1], p.block_rows); blocks.next(&b);) sum += work(p, b);
+    for (Blocks blocks(p, begin[i], begin[i + 1]); blocks.next(&b);) sum += work(p, b);
     list.push_back(sum);
   }
   return list;
@@ -168,7 +168,7 @@ std::vector<Part> parts(const Problem &p, const std::vector<int16_t> &begin) {
   std::vector<Part> list;
   for (size_t i = 0; i + 1 < begin.size(); ++i) {
     Block b;
-    for (Blocks blocks(p, begin[i], begin[i + 1], p.block_rows); blocks.next(&b);) {
+    for (Blocks blocks(p, begin[i], begin[i + 1]); blocks.next(&b);) {
       EXPECT_GE(b.rows, 1);
       EXPECT_LE(b.rows, p.block_rows);
       const int64_t outer =
@@ -224,7 +224,7 @@ TEST(Partition, NumberOfChunksIsBounded) {
   EXPECT_EQ(cut({64, 10, 1}).cut.chunks, 1) << "a small call is one chunk";
 }
 
-// The table of docs/architecture.md.
+// The table of docs/architecture.md: print it with --gtest_filter=*Table.
 TEST(Partition, Table) {
   for (const Shape &shape : {Shape{3200, 1000, 1},
                              {65536, 1000, 1},
