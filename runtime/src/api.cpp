@@ -172,7 +172,7 @@ lossgen_status read_extras(const LossArguments &arguments, LossCall *call, Tenso
   auto read_rows = [&](const char *name, const DLTensor *t, unsigned types, Tensor *out) -> lossgen_status {
     LOSSGEN_TRY(read_tensor(name, t, types, out));
     LOSSGEN_TRY(check_device(*out, logits));
-    return check_shape(*out, call->rows);
+    return check_shape(*out, *call->rows);
   };
   if (e.log_probs) {
     LOSSGEN_TRY(read_tensor("extras.log_probs", e.log_probs, kFloats, &p.matrix[kLogProbs]));
@@ -216,7 +216,15 @@ lossgen_status read_saved(const LossArguments &arguments, LossCall *call, Tensor
   return LOSSGEN_OK;
 }
 
-// The logits' shape without the class axis.
+// Has t the logits' shape without the class axis?
+bool is_shape_of_rows(const Tensor &t, const Tensor &logits, int class_axis) {
+  if (t.rank != logits.rank - 1) return false;
+  for (int i = 0; i < t.rank; i++)
+    if (t.shape[i] != logits.shape[i < class_axis ? i : i + 1]) return false;
+  return true;
+}
+
+// That shape.
 Tensor rows_of(const Tensor &logits, int class_axis) {
   Tensor rows = logits;
   rows.name = "the rows of logits";
@@ -228,7 +236,6 @@ Tensor rows_of(const Tensor &logits, int class_axis) {
 lossgen_status read_target(const LossArguments &arguments, LossCall *call) {
   const Tensor &logits = call->problem.matrix[kIn0];
   const int axis = call->problem.class_axis;
-  const Tensor rows = rows_of(logits, axis);
   Tensor &target = call->problem.row[kTarget];
   const DLTensor *given = arguments.target;
   if (given && !arguments.from_log_probs && (given->dtype.code == kDLFloat || given->dtype.code == kDLBfloat))
@@ -237,16 +244,17 @@ lossgen_status read_target(const LossArguments &arguments, LossCall *call) {
                 dtype_text(given->dtype));
   LOSSGEN_TRY(read_tensor("target", given, kIntegers, &target));
   LOSSGEN_TRY(check_device(target, logits));
-  if (target.rank != rows.rank || !std::equal(target.shape, target.shape + target.rank, rows.shape))
+  call->rows = &target;
+  if (!is_shape_of_rows(target, logits, axis))
     return fail(LOSSGEN_BAD_ARGUMENT, "target has shape %s, expected %s for %s of shape %s with class axis %d",
-                shape_text(target), shape_text(rows), logits.name, shape_text(logits), axis);
-  call->rows = target;
+                shape_text(target), shape_text(rows_of(logits, axis)), logits.name, shape_text(logits), axis);
   return LOSSGEN_OK;
 }
 
 lossgen_status read_probs(const LossArguments &arguments, LossCall *call) {
   Problem &p = call->problem;
-  call->rows = rows_of(p.matrix[kIn0], p.class_axis);
+  call->rows_without_target = rows_of(p.matrix[kIn0], p.class_axis);
+  call->rows = &call->rows_without_target;
   LOSSGEN_TRY(read_tensor("probs", arguments.probs, kFloats, &p.matrix[kIn1]));
   return check_matrix(p.matrix[kIn1], p.matrix[kIn0]);
 }
@@ -277,11 +285,12 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
     LOSSGEN_TRY(read_tensor(name, t, kFloats, out));
     LOSSGEN_TRY(check_device(*out, logits));
     LOSSGEN_TRY(check_row_type(*out, logits, out == &p.row[kRowWeight]));
-    return check_shape(*out, call->rows);
+    return check_shape(*out, *call->rows);
   };
   if (arguments.backward) {
-    p.matrix[kOut] = logits;
-    if (arguments.grad != arguments.logits) {
+    if (arguments.grad == arguments.logits) {
+      p.matrix[kOut] = logits;
+    } else {
       LOSSGEN_TRY(read_tensor(arguments.grad_name, arguments.grad, kFloats, &p.matrix[kOut]));
       LOSSGEN_TRY(check_matrix(p.matrix[kOut], logits));
     }
@@ -293,7 +302,7 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
     LOSSGEN_TRY(check_row_type(call->loss, logits));
     if (o.reduction != LOSSGEN_REDUCTION_NONE) LOSSGEN_TRY(check_scalar(call->loss));
     if (o.reduction == LOSSGEN_REDUCTION_NONE) {
-      LOSSGEN_TRY(check_shape(call->loss, call->rows));
+      LOSSGEN_TRY(check_shape(call->loss, *call->rows));
       p.row[kLoss] = call->loss;
     }
     LOSSGEN_TRY(read_extras(arguments, call, &p.row[kLse]));
@@ -303,7 +312,7 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
   if (p.row[kLse].defined()) {
     LOSSGEN_TRY(check_device(p.row[kLse], logits));
     LOSSGEN_TRY(check_row_type(p.row[kLse], logits));
-    LOSSGEN_TRY(check_shape(p.row[kLse], call->rows));
+    LOSSGEN_TRY(check_shape(p.row[kLse], *call->rows));
   }
   if (o.weight) {
     LOSSGEN_TRY(read_tensor("weight", o.weight, kFloats, &call->weight));
@@ -330,24 +339,39 @@ lossgen_status read_loss_call(const LossArguments &arguments, LossCall *call) {
   return LOSSGEN_OK;
 }
 
+// The arguments that a call has, of all that there are.
+struct Present {
+  const Tensor *tensor[9];
+  Span span[9];
+  int count = 0;
+
+  void add(const Tensor &t) {
+    if (!t.defined()) return;
+    tensor[count] = &t;
+    span[count++] = span_of(t);
+  }
+};
+
 lossgen_status check_overlaps(const LossCall &call) {
   const Problem &p = call.problem;
-  const Tensor *outputs[] = {&p.matrix[kOut], &p.matrix[kLogProbs], &p.row[kArgmax],    &p.row[kEntropy], &call.loss,
-                             &call.correct,   &call.total_weight,   call.lse_is_input ? nullptr : &p.row[kLse]};
-  const Tensor *const probs = &p.matrix[kIn1];
-  const Tensor *inputs[] = {&p.matrix[kIn0],    probs,
-                            &p.row[kTarget],    &call.weight,
-                            &p.row[kRowWeight], &p.row[kGradLoss],
-                            &call.grad_scalar,  &call.saved_total_weight,
-                            call.lse_is_input ? &p.row[kLse] : nullptr};
-  for (const Tensor *out : outputs) {
-    if (!out || !out->defined()) continue;
-    LOSSGEN_TRY(check_no_self_overlap(*out));
-    for (const Tensor *in : inputs)
-      if (in && in->defined())
-        LOSSGEN_TRY(check_no_overlap(*out, *in, out == &p.matrix[kOut] && (in == &p.matrix[kIn0] || in == probs)));
-    for (const Tensor *other : outputs)
-      if (other && other != out && other->defined()) LOSSGEN_TRY(check_no_overlap(*out, *other, false));
+  Present outputs, inputs;
+  for (const Tensor *t : {&p.matrix[kOut], &p.matrix[kLogProbs], &p.row[kArgmax], &p.row[kEntropy], &call.loss, &call.correct,
+                          &call.total_weight})
+    outputs.add(*t);
+  for (const Tensor *t : {&p.matrix[kIn0], &p.matrix[kIn1], &p.row[kTarget], &call.weight, &p.row[kRowWeight], &p.row[kGradLoss],
+                          &call.grad_scalar, &call.saved_total_weight})
+    inputs.add(*t);
+  (call.lse_is_input ? inputs : outputs).add(p.row[kLse]);
+  for (int i = 0; i < outputs.count; i++) {
+    const Tensor &out = *outputs.tensor[i];
+    LOSSGEN_TRY(check_no_self_overlap(out));
+    for (int j = 0; j < inputs.count; j++) {
+      if (outputs.span[i].apart(inputs.span[j])) continue;
+      const Tensor &in = *inputs.tensor[j];
+      LOSSGEN_TRY(check_no_overlap(out, in, &out == &p.matrix[kOut] && (&in == &p.matrix[kIn0] || &in == &p.matrix[kIn1])));
+    }
+    for (int j = 0; j < outputs.count; j++)
+      if (j != i && !outputs.span[i].apart(outputs.span[j])) LOSSGEN_TRY(check_no_overlap(out, *outputs.tensor[j], false));
   }
   return LOSSGEN_OK;
 }

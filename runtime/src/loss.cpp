@@ -38,6 +38,7 @@ class LossRun {
       : call_(call), p_(call.problem), k_(kernels), weight_(weight) {
     const bool per_row_gradient = p_.row[kGradLoss].defined();
     smoothing_ = call.options.label_smoothing;
+    mean_ = call.options.reduction == LOSSGEN_REDUCTION_MEAN;
     weighted_ = call.weight.defined() || p_.row[kRowWeight].defined();
     uniform_ = !weighted_ && !per_row_gradient && call.options.z_loss == 0 && smoothing_ == 0;
     if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
@@ -50,19 +51,17 @@ class LossRun {
 
   lossgen_status run() {
     const lossgen_options &o = call_.options;
-    const bool mean = o.reduction == LOSSGEN_REDUCTION_MEAN;
+    if (p_.rows > 0 && p_.rows <= p_.block_rows && p_.outer_size == 1 && !p_.split()) return run_one_block();
     const bool check = o.bounds == LOSSGEN_BOUNDS_DEFAULT;
     Sums total{};
     if (call_.want_grad) {
       // Before the first write to a gradient: every target is checked, and the denominator known.
-      const bool saved = call_.saved_total_weight.defined();
-      if (check || (mean && !saved)) {
+      if (check || (mean_ && !call_.saved_total_weight.defined())) {
         parallel_chunks(p_, o, target_bytes(), [&](int64_t first, int64_t end) { count_targets(first, end); });
         if (check && bad_) return report_bad_target();
         total = add_up();
       }
-      if (mean && saved) load_rows(&total.weight, call_.saved_total_weight.data, call_.saved_total_weight.type, 1, 1);
-      scale_ = upstream(call_) / (!mean ? 1 : saved ? total.weight : denominator(total));
+      find_scale(&total);
     }
     if (call_.want_loss || p_.classes > 0) {
       if (p_.split()) run_pieces();
@@ -70,9 +69,7 @@ class LossRun {
       if (!call_.want_grad && check && bad_) return report_bad_target();
       if (call_.want_loss) total = add_up();
     }
-    store_reduced(call_, total.loss, total.kept, mean ? denominator(total) : 0);
-    if (call_.correct.defined()) *(int64_t *)call_.correct.data = total.correct;
-    return LOSSGEN_OK;
+    return finish(total);
   }
 
  private:
@@ -110,6 +107,37 @@ class LossRun {
     S numbers[9 * Rows];
     bool marks[Rows];
   };
+
+  // The same for few rows, whose targets are read once.
+  lossgen_status run_one_block() {
+    ScratchOf<kMaxBlockRows> s;
+    const Block b = block_at(p_, 0, 0, p_.rows);
+    if (!load_classes(b, s.cls)) return report_bad_target();
+    Sums total{};
+    if (call_.want_grad) {
+      if (weighted_) load_weights(b, &s);
+      count(s, 0, b.rows, &total);
+      find_scale(&total);
+    }
+    sums_[0] = {};
+    Workspace workspace(call_.options);
+    run_block(b, &s, &workspace);
+    if (streams_) finish_streams();
+    return finish(call_.want_loss ? sums_[0] : total);
+  }
+
+  // Of every kept row's gradient; total: of the targets.
+  void find_scale(Sums *total) {
+    const Tensor &saved = call_.saved_total_weight;
+    if (mean_ && saved.defined()) load_rows(&total->weight, saved.data, saved.type, 1, 1);
+    scale_ = upstream(call_) / (!mean_ ? 1 : saved.defined() ? total->weight : denominator(*total));
+  }
+
+  lossgen_status finish(const Sums &total) const {
+    store_reduced(call_, total.loss, total.kept, mean_ ? denominator(total) : 0);
+    if (call_.correct.defined()) *(int64_t *)call_.correct.data = total.correct;
+    return LOSSGEN_OK;
+  }
 
   int64_t target_bytes() const { return p_.rows * p_.row[kTarget].bytes(); }
   int64_t logit_bytes() const {
@@ -188,8 +216,8 @@ class LossRun {
     Workspace workspace(call_.options);
     Block b;
     for (Blocks blocks(p_, first, end); blocks.next(&b);) {
-      if (!workspace.taken() && (streams_ || (k_.forward_terms && unrolled_rows(b) < b.rows))) take(&workspace, &s);
-      if (!run_block(b, &s)) break;
+      if (!load_classes(b, s.cls) && !call_.want_grad) break;
+      run_block(b, &s, &workspace);
     }
     if (streams_) finish_streams();
   }
@@ -207,20 +235,20 @@ class LossRun {
 
   int64_t unrolled_rows(const Block &b) const { return k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0; }
 
-  // False if a bad target ends the call.
-  bool run_block(const Block &b, Scratch *s) {
-    if (!load_classes(b, s->cls) && !call_.want_grad) return false;
+  void run_block(const Block &b, Scratch *s, Workspace *workspace) {
     const int64_t unrolled = unrolled_rows(b);
+    if (!workspace->taken() && (streams_ || (k_.forward_terms && unrolled < b.rows))) take(workspace, s);
+    if (b.rows <= part_rows_ && unrolled == 0) return run_rows(b, s);
     for (int64_t i = 0, n; i < b.rows; i += n) {
       n = std::min(part_rows_, (i < unrolled ? unrolled : b.rows) - i);
       Scratch part = s->from(i);
       if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part);
       else run_rows(part_of(p_, b, i, n), &part);
     }
-    return true;
   }
 
   void run_rows(const Block &b, Scratch *s) {
+    s->any_redone = false;
     if (p_.classes == 0) {
       std::fill(s->nll, s->nll + b.rows, (S)0);
       std::fill(s->lse, s->lse + b.rows, (S)-INFINITY);
@@ -379,6 +407,7 @@ class LossRun {
 
   // Outputs beside the loss that need the block's logits before the gradient replaces them.
   void extras(const Block &b, Scratch *s) {
+    if (!k_.log_probs && !k_.stats) return;
     int32_t argmax[kMaxBlockRows];
     store_row_outputs(p_, b, k_.log_probs, k_.stats, s->b, argmax);
     if (!k_.stats) return;
@@ -489,7 +518,7 @@ class LossRun {
   const Problem &p_;
   Kernels k_;
   const S *weight_;
-  bool weighted_, uniform_;  // any weights; nothing that differs between kept rows
+  bool mean_, weighted_, uniform_;  // any weights; nothing that differs between kept rows
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
   bool streams_;            // the gradient goes through scratch
   int64_t part_rows_;       // so many of a block's rows go through forward and backward together

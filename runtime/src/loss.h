@@ -18,7 +18,8 @@ struct LossCall {
   bool want_loss = false, want_grad = false;
   int64_t ignore_index = kDefaultIgnoreIndex;
   bool has_ignore = true;
-  Tensor rows;          // shape of the tensors with one element per row; named after what it was taken from
+  const Tensor *rows = nullptr;  // has the shape of the tensors with one element per row, named after what it was taken from
+  Tensor rows_without_target;
   Tensor weight;        // [C] or undefined
   Tensor loss;          // undefined without want_loss; scalar unless reduction none (then it is row[kLoss] as well)
   Tensor grad_scalar;   // upstream gradient [] or undefined; per row it is row[kGradLoss]

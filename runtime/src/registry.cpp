@@ -109,6 +109,18 @@ uint64_t hash(uint64_t question, int64_t classes) {
 
 }  // namespace
 
+namespace {
+
+// Out of the way of a hit, which needs few registers.
+__attribute__((noinline)) const lossgen_kernel *search_and_keep(const Request &request, uint64_t question, Answer *set) {
+  Locked locked;
+  const lossgen_kernel *kernel = search(request);
+  set[answers.oldest++ % kWays] = {question, request.classes, kernel};
+  return kernel;
+}
+
+}  // namespace
+
 const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t classes, int target, bool general_only) {
   const uint64_t question = uint64_t{1} << 40 | static_cast<uint64_t>(stage & 0xff) << 32 |
                             static_cast<uint64_t>(dtype & 0xff) << 24 | static_cast<uint64_t>(layout & 0xff) << 16 |
@@ -123,10 +135,7 @@ const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t clas
   for (const Answer &answer : set) {
     if (answer.question == question && answer.classes == classes) return answer.kernel;
   }
-  Locked locked;
-  const lossgen_kernel *kernel = search({stage, dtype, layout, target, classes, general_only});
-  set[mine.oldest++ % kWays] = {question, classes, kernel};
-  return kernel;
+  return search_and_keep({stage, dtype, layout, target, classes, general_only}, question, set);
 }
 
 const lossgen_kernel *kernel_at(uint32_t index) {

@@ -59,13 +59,20 @@ lossgen_status check_no_self_overlap(const Tensor &t);
 // An output may not share memory with another argument; in_place_ok: unless both are the same elements.
 lossgen_status check_no_overlap(const Tensor &output, const Tensor &other, bool in_place_ok);
 
+// From the first element to the last; tensors whose spans are apart need no closer look. Empty for tensors without elements.
+struct Span {
+  const char *begin, *end;
+  bool apart(const Span &other) const { return end <= other.begin || other.end <= begin; }
+};
+Span span_of(const Tensor &t);
+
 bool same_elements(const Tensor &a, const Tensor &b);
 
 // "[2, 3, 4]", into a buffer of the thread that the next calls reuse (eight of them).
 const char *shape_text(const Tensor &t);
 const char *shape_text(const int64_t *shape, int rank);
 
-bool same_type(DLDataType a, DLDataType b);
+inline bool same_type(DLDataType a, DLDataType b) { return a.code == b.code && a.bits == b.bits && a.lanes == b.lanes; }
 
 }  // namespace lossgen
 #endif
