@@ -1,7 +1,6 @@
 #include "loss.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,11 +19,6 @@ namespace lossgen {
 
 namespace {
 
-struct Kernels : Substitutes {
-  const lossgen_kernel *classes = nullptr, *forward = nullptr, *exact = nullptr, *backward = nullptr;
-  const lossgen_kernel *log_probs = nullptr, *stats = nullptr;
-};
-
 // What a chunk of rows adds up to. Chunks are summed in order. A cache line each: neighbours belong to different threads.
 struct alignas(64) Sums {
   double loss, weight;
@@ -34,7 +28,7 @@ struct alignas(64) Sums {
 template <class S>
 class LossRun {
  public:
-  LossRun(const LossCall &call, const Kernels &kernels, const S *weight)
+  LossRun(const LossCall &call, const LossKernels &kernels, const S *weight)
       : call_(call), p_(call.problem), k_(kernels), weight_(weight) {
     const bool per_row_gradient = p_.row[kGradLoss].defined();
     smoothing_ = call.options.label_smoothing;
@@ -58,7 +52,7 @@ class LossRun {
       // Before the first write to a gradient: every target is checked, and the denominator known.
       if (check || (mean_ && !call_.saved_total_weight.defined())) {
         parallel_chunks(p_, o, target_bytes(), [&](int64_t first, int64_t end) { count_targets(first, end); });
-        if (check && bad_) return report_bad_target();
+        if (check && bad_) return report_bad_target(call_);
         total = add_up();
       }
       find_scale(&total);
@@ -66,7 +60,7 @@ class LossRun {
     if (call_.want_loss || p_.classes > 0) {
       if (p_.split()) run_pieces();
       else parallel_chunks(p_, o, logit_bytes(), [&](int64_t first, int64_t end) { run_chunks(first, end); });
-      if (!call_.want_grad && check && bad_) return report_bad_target();
+      if (!call_.want_grad && check && bad_) return report_bad_target(call_);
       if (call_.want_loss) total = add_up();
     }
     return finish(total);
@@ -112,7 +106,7 @@ class LossRun {
   lossgen_status run_one_block() {
     ScratchOf<kMaxBlockRows> s;
     const Block b = block_at(p_, 0, 0, p_.rows);
-    if (!load_classes(b, s.cls)) return report_bad_target();
+    if (!load_classes(b, s.cls)) return report_bad_target(call_);
     Sums total{};
     if (call_.want_grad) {
       if (weighted_) load_weights(b, &s);
@@ -486,37 +480,9 @@ class LossRun {
     });
   }
 
-  // The first bad target in the tensor's own order, by a plain walk: rare, and the message wants its index.
-  lossgen_status report_bad_target() const {
-    const Tensor &t = p_.row[kTarget];
-    int64_t index[kMaxRank] = {};
-    for (int64_t left = t.size(); left > 0; left--) {
-      int64_t offset = 0;
-      for (int i = 0; i < t.rank; i++) offset += index[i] * t.stride[i];
-      const int64_t y = load_integer(t.data + offset * t.bytes(), t.type);
-      const bool huge = t.type.code == kDLUInt && y < 0;  // u64 beyond i64
-      if ((y < 0 || y >= p_.classes) && (huge || !(call_.has_ignore && y == call_.ignore_index))) {
-        char value[32], ignore[48];
-        snprintf(value, sizeof value, huge ? "%llu" : "%lld", (long long)y);
-        if (call_.has_ignore) snprintf(ignore, sizeof ignore, "ignore_index = %lld", (long long)call_.ignore_index);
-        else snprintf(ignore, sizeof ignore, "no ignore_index");
-        char at[160] = "";
-        for (int i = 0, used = 0; i < t.rank && used < 140; i++)
-          used += snprintf(at + used, sizeof at - used, "%s%lld", i ? "," : "[", (long long)index[i]);
-        return fail(LOSSGEN_TARGET_OUT_OF_BOUNDS, "target%s%s = %s is out of bounds for %lld classes (%s)", at,
-                    t.rank ? "]" : "", value, (long long)p_.classes, ignore);
-      }
-      for (int i = t.rank - 1; i >= 0; i--) {
-        if (++index[i] < t.shape[i]) break;
-        index[i] = 0;
-      }
-    }
-    return fail(LOSSGEN_TARGET_OUT_OF_BOUNDS, "a target changed while the call read it");
-  }
-
   const LossCall &call_;
   const Problem &p_;
-  Kernels k_;
+  LossKernels k_;
   const S *weight_;
   bool mean_, weighted_, uniform_;  // any weights; nothing that differs between kept rows
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
@@ -528,7 +494,7 @@ class LossRun {
 };
 
 template <class S>
-lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
+lossgen_status run_typed(const LossCall &call, const LossKernels &kernels) {
   S *owned;
   const S *weights;
   // Label smoothing wants ones where there are no weights.
@@ -541,62 +507,11 @@ lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
 
 }  // namespace
 
-Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
-                             bool saved_lse) {
-  Substitutes found;
-  if (p.split()) return found;
-  const auto find = [&](int stage) {
-    return find_kernel(stage, dtype_id(p.matrix[kIn0].type), p.layout, p.classes, target, o.general_kernels_only);
-  };
-  // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way, if the
-  // lines come from memory.
-  const int64_t row_bytes = p.classes * p.matrix[kIn0].bytes(), bytes = p.rows * row_bytes;
-  if (gradient && !saved_lse && row_bytes <= LOSSGEN_MOST_TERMS_BYTES && bytes >= LOSSGEN_FEWEST_TERMS_BYTES &&
-      (in_place || p.layout == LOSSGEN_LAYOUT_planes || bytes <= kMostCachedBytes || streams(p))) {
-    found.forward_terms = find(LOSSGEN_STAGE_cross_entropy_forward_terms);
-    found.backward_terms = find(LOSSGEN_STAGE_cross_entropy_backward_terms);
-    if (!found.backward_terms) found.forward_terms = nullptr;
-  }
-  // z-loss scales a row's softmax by its lse, which the unrolled kernel knows too late; it has no use for a saved lse.
-  if (!o.general_kernels_only && !(gradient && (o.z_loss != 0 || saved_lse)))
-    found.unrolled = find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
-                                   : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
-  return found;
-}
-
 lossgen_status run_loss(LossCall *call) {
-  Problem &p = call->problem;
-  const int main_stage = call->from_log_probs ? LOSSGEN_STAGE_nll_loss_forward : LOSSGEN_STAGE_cross_entropy_forward;
-  lossgen_status status = canonicalize_for(main_stage, call->forced_target, call->options.general_kernels_only, &p);
-  if (status == LOSSGEN_OK) status = check_row_outputs(*call);
+  LossKernels kernels;
+  const lossgen_status status = choose_kernels(call, &kernels);
   if (status != LOSSGEN_OK) return status;
-  const int dtype = dtype_id(p.matrix[kIn0].type);
-  const bool nll = call->from_log_probs, general = call->options.label_smoothing != 0;
-  const bool stats = wants_stats(*call);
-  if (!nll && !general && !stats && !p.matrix[kLogProbs].defined()) split_long_rows(&p);
-  Kernels k;
-  const WantedKernel wanted[] = {
-      {nll && call->want_loss, LOSSGEN_STAGE_nll_loss_forward, &k.forward},
-      {nll && call->want_grad, LOSSGEN_STAGE_nll_loss_backward, &k.backward},
-      {!nll && !general, LOSSGEN_STAGE_cross_entropy_forward, &k.forward},
-      {!nll && !general, LOSSGEN_STAGE_cross_entropy_forward_exact, &k.exact},
-      {!nll && general, LOSSGEN_STAGE_cross_entropy_forward_general, &k.forward},
-      {!nll && !general && call->want_grad, LOSSGEN_STAGE_cross_entropy_backward, &k.backward},
-      {!nll && general && call->want_grad, LOSSGEN_STAGE_cross_entropy_backward_general, &k.backward},
-      {p.matrix[kLogProbs].defined(), LOSSGEN_STAGE_log_softmax_forward, &k.log_probs},
-      {stats, LOSSGEN_STAGE_row_stats, &k.stats},
-  };
-  status = find_for(*call, LOSSGEN_STAGE_target_classes, dtype_id(p.row[kTarget].type), LOSSGEN_LAYOUT_any, &k.classes);
-  for (const WantedKernel &w : wanted)
-    if (status == LOSSGEN_OK && w.wanted) status = find_for(*call, w.stage, dtype, p.layout, w.kernel);
-  if (status != LOSSGEN_OK) return status;
-  if (!nll && !general)
-    static_cast<Substitutes &>(k) = find_substitutes(p, call->options, call->forced_target, call->want_grad,
-                                                     p.matrix[kOut].data == p.matrix[kIn0].data, call->lse_is_input);
-  // One cut for both passes: a block's logits are still in cache when its gradient is made.
-  if (!p.split()) cut_into_blocks(&p, *(k.forward ? k.forward : k.backward), k.unrolled);
-  const bool wide = p.matrix[kIn0].type.bits == 64;
-  return wide ? run_typed<double>(*call, k) : run_typed<float>(*call, k);
+  return call->problem.matrix[kIn0].type.bits == 64 ? run_typed<double>(*call, kernels) : run_typed<float>(*call, kernels);
 }
 
 }  // namespace lossgen

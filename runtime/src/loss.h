@@ -37,6 +37,17 @@ struct Substitutes {
 Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
                              bool saved_lse);
 
+// All that a loss may need; null where it does not.
+struct LossKernels : Substitutes {
+  const lossgen_kernel *classes = nullptr, *forward = nullptr, *exact = nullptr, *backward = nullptr;
+  const lossgen_kernel *log_probs = nullptr, *stats = nullptr;
+};
+// Fills in the rest of call->problem too.
+lossgen_status choose_kernels(LossCall *call, LossKernels *kernels);
+
+// The first class out of bounds in the target's own order: it has one, and that is an error.
+lossgen_status report_bad_target(const LossCall &call);
+
 lossgen_status run_loss(LossCall *call);
 lossgen_status run_loss_probs(LossCall *call);  // loss_probs.cpp
 

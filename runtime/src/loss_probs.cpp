@@ -134,14 +134,14 @@ lossgen_status run_loss_probs(LossCall *call) {
   if (status != LOSSGEN_OK) return status;
   const int dtype = dtype_id(p.matrix[kIn0].type);
   ProbsKernels k;
-  const WantedKernel wanted[] = {
-      {true, LOSSGEN_STAGE_cross_entropy_probs_forward, &k.forward},
-      {call->want_grad, LOSSGEN_STAGE_cross_entropy_probs_backward, &k.backward},
-      {p.matrix[kLogProbs].defined(), LOSSGEN_STAGE_log_softmax_forward, &k.log_probs},
-      {wants_stats(*call), LOSSGEN_STAGE_row_stats, &k.stats},
+  KernelsFor kernels = kernels_for(*call, dtype, p.layout);
+  status = kernels.need(LOSSGEN_STAGE_cross_entropy_probs_forward, &k.forward);
+  const auto need = [&](bool wanted, lossgen_stage_id stage, const lossgen_kernel **kernel) {
+    if (wanted && status == LOSSGEN_OK) status = kernels.need(stage, kernel);
   };
-  for (const WantedKernel &w : wanted)
-    if (status == LOSSGEN_OK && w.wanted) status = find_for(*call, w.stage, dtype, p.layout, w.kernel);
+  need(call->want_grad, LOSSGEN_STAGE_cross_entropy_probs_backward, &k.backward);
+  need(p.matrix[kLogProbs].defined(), LOSSGEN_STAGE_log_softmax_forward, &k.log_probs);
+  need(wants_stats(*call), LOSSGEN_STAGE_row_stats, &k.stats);
   if (status != LOSSGEN_OK) return status;
   cut_into_blocks(&p, *k.forward);
   return p.matrix[kIn0].type.bits == 64 ? run_typed<double>(*call, k) : run_typed<float>(*call, k);

@@ -23,12 +23,21 @@ Cut::Cut(int64_t all, int64_t threads) : units(all), chunks(all > 0) {
 void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel, const lossgen_kernel *whole) {
   Problem &p = *problem;
   const int64_t row_bytes = std::max<int64_t>(1, p.classes * p.matrix[kIn0].bytes());
+  // Kernels index with 32 bits: a block may not span more than 2^31 - 1 elements along the rows.
+  constexpr int64_t kMostElements = INT64_C(1) << 29;
+  bool far = false;
+  for (int t = 0; t < kMatrices; t++) far |= p.inner.matrix[t] > kMostElements / kMaxBlockRows;
+  if (p.rows <= kMaxBlockRows && p.rows * row_bytes <= kernel.block_bytes && p.outer_size == 1 && !far) {
+    p.block_rows = p.unit_rows = p.rows;
+    p.units_per_outer = 1;
+    p.cut = Cut(p.rows > 0, 1);
+    return;
+  }
   const int64_t granule = std::max<int64_t>(1, kernel.block_granule);
   const bool planes = p.layout == LOSSGEN_LAYOUT_planes;
   int64_t rows = std::max<int64_t>(1, kernel.block_bytes / row_bytes);
-  // Kernels index with 32 bits: a block may not span more than 2^31 - 1 elements along the rows.
-  for (int t = 0; t < kMatrices; t++)
-    if (p.inner.matrix[t] > 0) rows = std::min(rows, std::max<int64_t>(1, (INT64_C(1) << 29) / p.inner.matrix[t]));
+  for (int t = 0; far && t < kMatrices; t++)
+    if (p.inner.matrix[t] > 0) rows = std::min(rows, std::max<int64_t>(1, kMostElements / p.inner.matrix[t]));
   if (planes) rows = std::max(rows, granule);
   if (rows > granule) rows -= rows % granule;
   p.block_rows = std::min({rows, kMaxBlockRows, p.inner.extent});
@@ -48,8 +57,9 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel, const lossg
 
 int64_t part_rows(const Problem &p, int64_t granule) {
   if (p.layout != LOSSGEN_LAYOUT_rows && granule == 1) return p.block_rows;
-  const int64_t acc_bytes = std::max(4, p.matrix[kIn0].bytes());
-  const int64_t rows = kPartBytes / std::max<int64_t>(1, p.classes * acc_bytes);
+  const int64_t row_bytes = p.classes * std::max(4, p.matrix[kIn0].bytes());
+  if (p.block_rows * row_bytes <= kPartBytes) return p.block_rows;
+  const int64_t rows = kPartBytes / std::max<int64_t>(1, row_bytes);
   return std::max(granule, rows - rows % granule);
 }
 
