@@ -63,17 +63,15 @@ bool streams_apart(Problem p) {
   return streams(p);
 }
 
-void explain_instead(const Problem &p, const lossgen_options &o, int target, bool gradient, Text *text) {
-  if (p.pieces > 1)
-    text->add("  each row in %lld pieces of %lld classes\n", (long long)p.pieces, (long long)p.piece_classes);
-  const Substitutes found = find_substitutes(p, o, target, gradient, true, false);
+void explain_instead(const Problem &p, const Substitutes &found, bool gradient, Text *text) {
+  if (p.split()) text->add("  each row in %lld pieces\n", (long long)p.pieces.chunks);
   if (found.unrolled)
     text->add("  but for every %d rows kernel %s\n", (int)found.unrolled->block_granule, found.unrolled->name);
   if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
               p.layout == LOSSGEN_LAYOUT_planes || streams_apart(p) ? "gradients:" : "in place, or few logits:",
               found.forward_terms->name);
-  if (gradient && p.pieces == 1 && streams_apart(p))
+  if (gradient && !p.split() && streams_apart(p))
     text->add("  a gradient apart from the logits is written past the caches, %lld rows at a time (planes: if its classes begin at cache lines)\n",
               (long long)std::min(p.inner.extent, part_rows(p, found.unrolled ? found.unrolled->block_granule : 1)));
 }
@@ -109,7 +107,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   const bool general = o.label_smoothing != 0;
   const bool plain = !general && found->stages[0] == LOSSGEN_STAGE_cross_entropy_forward;  // see run_loss
   if (plain) split_long_rows(&p);
-  const int64_t classes = p.pieces > 1 ? 0 : p.classes;
+  const int64_t classes = p.split() ? 0 : p.classes;
   for (const int *listed = found->stages; *listed != kEnd; listed++) {
     // Label smoothing takes the general stages, which are exact from the start.
     if (general && *listed == LOSSGEN_STAGE_cross_entropy_forward_exact) continue;
@@ -123,21 +121,24 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
     const char *when = *stage == LOSSGEN_STAGE_cross_entropy_forward_exact ? " (rows whose reference overflows)" : "";
     text->add("  kernel %s, schedule %s, back end %s%s\n", k->name, k->schedule, k->backend, when);
   }
-  if (p.pieces == 1) cut_into_blocks(&p, *first);
-  if (plain) explain_instead(p, o, target, found->tensors > 1, text);
+  const bool gradient = found->tensors > 1;
+  const Substitutes instead = plain ? find_substitutes(p, o, target, gradient, true, false) : Substitutes{};
+  if (!p.split()) cut_into_blocks(&p, *first, instead.unrolled);
+  if (plain) explain_instead(p, instead, gradient, text);
   if (p.rows && p.classes) {
     const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();
-    text->add("  %lld blocks of up to %lld rows, summed in %lld chunks, ", (long long)p.blocks, (long long)p.block_rows,
-              (long long)p.chunks);
+    text->add("  blocks of up to %lld rows, summed in %lld chunks, ", (long long)p.block_rows, (long long)p.cut.chunks);
+    const lossgen_options limited = p.split() ? o : with_threads_for(p, o);
+    const int64_t tasks = p.split() ? p.rows * p.pieces.chunks : p.cut.chunks;
     if (o.parallel_for) text->add("on the caller's parallel_for\n");
-    else text->add("on %d threads\n", parallel_threads(&o, p.chunks * p.pieces, bytes));
+    else text->add("on %d threads\n", parallel_threads(&limited, tasks, bytes));
   }
   text->add("  target %s%s\n", kTargetNames[first->target],
             target >= 0 ? ", forced by options.target or LOSSGEN_TARGET" : ", the newest that this machine runs");
   explain_newer(first->target, text);
   if (p.layout == LOSSGEN_LAYOUT_strided)
     text->add("  not rows or planes: neither the classes nor another axis of more than 4 elements has stride 1\n");
-  if (!first->classes && p.pieces == 1)
+  if (!first->classes && !p.split())
     text->add("  no kernel for exactly %lld classes is linked; lossgen_add_library(... CLASSES %lld) makes one\n",
               (long long)p.classes, (long long)p.classes);
   return LOSSGEN_OK;

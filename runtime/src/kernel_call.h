@@ -2,7 +2,7 @@
 #ifndef LOSSGEN_RUNTIME_KERNEL_CALL_H
 #define LOSSGEN_RUNTIME_KERNEL_CALL_H
 
-#include "problem.h"
+#include "partition.h"
 
 namespace lossgen {
 

@@ -1,7 +1,6 @@
 #include "loss.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,13 +19,8 @@ namespace lossgen {
 
 namespace {
 
-struct Kernels : Substitutes {
-  const lossgen_kernel *classes = nullptr, *forward = nullptr, *exact = nullptr, *backward = nullptr;
-  const lossgen_kernel *log_probs = nullptr, *stats = nullptr;
-};
-
-// What a chunk of blocks adds up to. Chunks are summed in order.
-struct Sums {
+// What a chunk of rows adds up to. Chunks are summed in order. A cache line each: neighbours belong to different threads.
+struct alignas(64) Sums {
   double loss, weight;
   int64_t kept, correct;
 };
@@ -34,14 +28,15 @@ struct Sums {
 template <class S>
 class LossRun {
  public:
-  LossRun(const LossCall &call, const Kernels &kernels, const S *weight)
+  LossRun(const LossCall &call, const LossKernels &kernels, const S *weight)
       : call_(call), p_(call.problem), k_(kernels), weight_(weight) {
     const bool per_row_gradient = p_.row[kGradLoss].defined();
     smoothing_ = call.options.label_smoothing;
+    mean_ = call.options.reduction == LOSSGEN_REDUCTION_MEAN;
     weighted_ = call.weight.defined() || p_.row[kRowWeight].defined();
     uniform_ = !weighted_ && !per_row_gradient && call.options.z_loss == 0 && smoothing_ == 0;
     if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
-    const bool large = call.want_grad && p_.pieces == 1 && streams(p_);
+    const bool large = call.want_grad && !p_.split() && streams(p_);
     streams_ = large && fills_lines(p_);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
     part_rows_ = call.want_grad && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
@@ -50,45 +45,41 @@ class LossRun {
 
   lossgen_status run() {
     const lossgen_options &o = call_.options;
-    const bool mean = o.reduction == LOSSGEN_REDUCTION_MEAN;
+    if (p_.rows > 0 && p_.rows <= p_.block_rows && p_.outer_size == 1 && !p_.split()) return run_one_block();
     const bool check = o.bounds == LOSSGEN_BOUNDS_DEFAULT;
     Sums total{};
     if (call_.want_grad) {
       // Before the first write to a gradient: every target is checked, and the denominator known.
-      const bool saved = call_.saved_total_weight.defined();
-      if (check || (mean && !saved)) {
-        parallel_chunks(target_bytes(), [&](int64_t chunk) { sums_[chunk] = count_targets(chunk); });
-        if (check && bad_block_ != kNone) return report_bad_target();
+      if (check || (mean_ && !call_.saved_total_weight.defined())) {
+        parallel_chunks(p_, o, target_bytes(), [&](int64_t first, int64_t end) { count_targets(first, end); });
+        if (check && bad_) return report_bad_target(call_);
         total = add_up();
       }
-      if (mean && saved) load_rows(&total.weight, call_.saved_total_weight.data, call_.saved_total_weight.type, 1, 1);
-      scale_ = upstream(call_) / (!mean ? 1 : saved ? total.weight : denominator(total));
+      find_scale(&total);
     }
     if (call_.want_loss || p_.classes > 0) {
-      if (p_.pieces > 1) run_pieces();
-      else parallel_chunks(logit_bytes(), [&](int64_t chunk) { sums_[chunk] = run_chunk(chunk); });
-      if (!call_.want_grad && check && bad_block_ != kNone) return report_bad_target();
+      if (p_.split()) run_pieces();
+      else parallel_chunks(p_, o, logit_bytes(), [&](int64_t first, int64_t end) { run_chunks(first, end); });
+      if (!call_.want_grad && check && bad_) return report_bad_target(call_);
       if (call_.want_loss) total = add_up();
     }
-    store_reduced(call_, total.loss, total.kept, mean ? denominator(total) : 0);
-    if (call_.correct.defined()) *(int64_t *)call_.correct.data = total.correct;
-    return LOSSGEN_OK;
+    return finish(total);
   }
 
  private:
-  static constexpr int64_t kNone = INT64_MAX;
-
   // Per-row numbers of one block.
   struct Scratch {
     int32_t *cls;
     S *w, *own, *a, *b, *nll, *lse, *ref, *sum, *dot;
     S *terms = nullptr;        // exp of the logits, where the kernels keep it
-    bool has_terms = false;    // of every row at hand
+    bool *redone;              // rows whose terms mean nothing; read where any_redone
+    bool any_redone = false;
     char *gradient = nullptr;  // on its way past the caches
 
     Scratch from(int64_t row) const {
       Scratch part = *this;
       part.cls += row;
+      part.redone += row;
       for (S **field : {&part.w, &part.own, &part.a, &part.b, &part.nll, &part.lse, &part.ref, &part.sum, &part.dot}) *field += row;
       return part;
     }
@@ -98,6 +89,7 @@ class LossRun {
   struct ScratchOf : Scratch {
     ScratchOf() {
       this->cls = classes;
+      this->redone = marks;
       S *next = numbers;
       for (S **field : {&this->w, &this->own, &this->a, &this->b, &this->nll, &this->lse, &this->ref, &this->sum, &this->dot}) {
         *field = next;
@@ -107,12 +99,40 @@ class LossRun {
     ScratchOf(const ScratchOf &) = delete;
     int32_t classes[Rows];
     S numbers[9 * Rows];
+    bool marks[Rows];
   };
 
-  template <class Body>
-  void parallel_chunks(int64_t bytes, Body &&body) {
-    parallel_for(&call_.options, p_.chunks, bytes, body);
+  // The same for few rows, whose targets are read once.
+  lossgen_status run_one_block() {
+    ScratchOf<kMaxBlockRows> s;
+    const Block b = block_at(p_, 0, 0, p_.rows);
+    if (!load_classes(b, s.cls)) return report_bad_target(call_);
+    Sums total{};
+    if (call_.want_grad) {
+      if (weighted_) load_weights(b, &s);
+      count(s, 0, b.rows, &total);
+      find_scale(&total);
+    }
+    sums_[0] = {};
+    Workspace workspace(call_.options);
+    run_block(b, &s, &workspace);
+    if (streams_) finish_streams();
+    return finish(call_.want_loss ? sums_[0] : total);
   }
+
+  // Of every kept row's gradient; total: of the targets.
+  void find_scale(Sums *total) {
+    const Tensor &saved = call_.saved_total_weight;
+    if (mean_ && saved.defined()) load_rows(&total->weight, saved.data, saved.type, 1, 1);
+    scale_ = upstream(call_) / (!mean_ ? 1 : saved.defined() ? total->weight : denominator(*total));
+  }
+
+  lossgen_status finish(const Sums &total) const {
+    store_reduced(call_, total.loss, total.kept, mean_ ? denominator(total) : 0);
+    if (call_.correct.defined()) *(int64_t *)call_.correct.data = total.correct;
+    return LOSSGEN_OK;
+  }
+
   int64_t target_bytes() const { return p_.rows * p_.row[kTarget].bytes(); }
   int64_t logit_bytes() const {
     const int64_t tensors = call_.want_grad && call_.want_loss ? 2 : 1;
@@ -121,7 +141,7 @@ class LossRun {
 
   Sums add_up() const {
     Sums total{};
-    for (int64_t i = 0; i < p_.chunks; i++) {
+    for (int64_t i = 0; i < p_.cut.chunks; i++) {
       total.loss += sums_[i].loss;
       total.weight += sums_[i].weight;
       total.kept += sums_[i].kept;
@@ -140,7 +160,7 @@ class LossRun {
   }
 
   // cls of a block; false if the block holds a class out of bounds that counts as an error.
-  bool load_classes(const Block &b, int64_t index, int32_t *cls) {
+  bool load_classes(const Block &b, int32_t *cls) {
     const Tensor &target = p_.row[kTarget];
     const char *data = target.data + b.row[kTarget] * target.bytes();
     const int64_t stride = p_.inner.row[kTarget];
@@ -155,9 +175,7 @@ class LossRun {
     call(k_.classes, lossgen_args_target_classes{&in, &call_.ignore_index, &has_ignore, &classes, &out});
     if (call_.options.bounds != LOSSGEN_BOUNDS_DEFAULT) return true;
     if (lowest(cls, b.rows) >= -1) return true;
-    int64_t seen = bad_block_.load(std::memory_order_relaxed);
-    while (index < seen && !bad_block_.compare_exchange_weak(seen, index, std::memory_order_relaxed)) {
-    }
+    bad_.store(true, std::memory_order_relaxed);
     return false;
   }
 
@@ -168,35 +186,34 @@ class LossRun {
       s->w[i] = s->cls[i] < 0 ? 0 : weight_ ? s->own[i] * weight_[s->cls[i]] : s->own[i];
   }
 
-  void count(const Block &b, const int32_t *cls, const S *w, Sums *sums) const {
-    const int64_t kept = count_kept(cls, b.rows);
+  // Of rows [i, i + n) of a block.
+  void count(const Scratch &s, int64_t i, int64_t n, Sums *sums) const {
+    const int64_t kept = count_kept(s.cls + i, n);
     sums->kept += kept;
-    sums->weight += weighted_ ? sum(w, b.rows) : (double)kept;
+    sums->weight += weighted_ ? sum(s.w + i, n) : (double)kept;
   }
 
-  Sums count_targets(int64_t chunk) {
+  void count_targets(int64_t first, int64_t end) {
     ScratchOf<kMaxBlockRows> s;
-    Sums sums{};
-    for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
-      const Block b = block_at(p_, i);
-      if (!load_classes(b, i, s.cls)) break;
+    std::fill(sums_ + first, sums_ + end, Sums{});
+    Block b;
+    for (Blocks blocks(p_, first, end); blocks.next(&b);) {
+      if (!load_classes(b, s.cls)) return;
       if (weighted_) load_weights(b, &s);
-      count(b, s.cls, s.w, &sums);
+      each_chunk(p_, b, [&](int64_t chunk, int64_t i, int64_t n) { count(s, i, n, &sums_[chunk]); });
     }
-    return sums;
   }
 
-  Sums run_chunk(int64_t chunk) {
+  void run_chunks(int64_t first, int64_t end) {
     ScratchOf<kMaxBlockRows> s;
-    Sums sums{};
+    std::fill(sums_ + first, sums_ + end, Sums{});
     Workspace workspace(call_.options);
-    for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
-      const Block b = block_at(p_, i);
-      if (!workspace.taken() && (streams_ || (k_.forward_terms && unrolled_rows(b) < b.rows))) take(&workspace, &s);
-      if (!run_block(b, i, &s, &sums)) break;
+    Block b;
+    for (Blocks blocks(p_, first, end); blocks.next(&b);) {
+      if (!load_classes(b, s.cls) && !call_.want_grad) break;
+      run_block(b, &s, &workspace);
     }
     if (streams_) finish_streams();
-    return sums;
   }
 
   // For the terms, and for the gradient on its way out: in their place where it is as wide. Where there is no memory: a
@@ -212,20 +229,20 @@ class LossRun {
 
   int64_t unrolled_rows(const Block &b) const { return k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0; }
 
-  // False if a bad target ends the call.
-  bool run_block(const Block &b, int64_t index, Scratch *s, Sums *sums) {
-    if (!load_classes(b, index, s->cls) && !call_.want_grad) return false;
+  void run_block(const Block &b, Scratch *s, Workspace *workspace) {
     const int64_t unrolled = unrolled_rows(b);
+    if (!workspace->taken() && (streams_ || (k_.forward_terms && unrolled < b.rows))) take(workspace, s);
+    if (b.rows <= part_rows_ && unrolled == 0) return run_rows(b, s);
     for (int64_t i = 0, n; i < b.rows; i += n) {
       n = std::min(part_rows_, (i < unrolled ? unrolled : b.rows) - i);
       Scratch part = s->from(i);
-      if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part, sums);
-      else run_rows(part_of(p_, b, i, n), &part, sums);
+      if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part);
+      else run_rows(part_of(p_, b, i, n), &part);
     }
-    return true;
   }
 
-  void run_rows(const Block &b, Scratch *s, Sums *sums) {
+  void run_rows(const Block &b, Scratch *s) {
+    s->any_redone = false;
     if (p_.classes == 0) {
       std::fill(s->nll, s->nll + b.rows, (S)0);
       std::fill(s->lse, s->lse + b.rows, (S)-INFINITY);
@@ -233,15 +250,15 @@ class LossRun {
       forward(b, s);
     }
     if (weighted_ || smoothing_ != 0) load_weights(b, s);
-    if (p_.classes > 0) extras(b, s, sums);
-    if (call_.want_loss) finish_loss(b, s, sums);
+    if (p_.classes > 0) extras(b, s);
+    if (call_.want_loss) finish_loss(b, s);
     if (call_.want_grad && p_.classes > 0) backward(b, s);
   }
 
   // The same where one kernel reads each logit once and, if there is a gradient, writes it.
-  void run_unrolled(const Block &b, Scratch *s, Sums *sums) {
+  void run_unrolled(const Block &b, Scratch *s) {
     if (weighted_) load_weights(b, s);
-    extras(b, s, sums);
+    extras(b, s);
     const Buffer2 in(p_, kIn0, b, 0, b.rows);
     const Buffer1 cls(s->cls, b.rows), nll(s->nll, b.rows), lse(s->lse, b.rows);
     if (call_.want_grad) {
@@ -253,7 +270,7 @@ class LossRun {
     } else {
       call(k_.unrolled, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
     }
-    if (call_.want_loss) finish_loss(b, s, sums);
+    if (call_.want_loss) finish_loss(b, s);
   }
 
   // Rows split into pieces (split_long_rows): the forward kernel on each piece, the rows' numbers merged in the order of
@@ -261,32 +278,34 @@ class LossRun {
   __attribute__((noinline)) void run_pieces() {
     Piece<S> pieces[kMaxPieces];
     ScratchOf<kMaxSplitRows> rows;
-    const int64_t count = p_.rows * p_.pieces;
-    std::fill(sums_, sums_ + p_.rows, Sums{});
+    const int64_t count = p_.rows * p_.pieces.chunks;
+    sums_[0] = {};
+    const auto row = [&](int64_t r) { return block_at(p_, r / p_.inner.extent, r % p_.inner.extent, 1); };
     for (int64_t r = 0; r < p_.rows; r++)
-      if (!load_classes(block_at(p_, r), r, rows.cls + r) && !call_.want_grad) return;
+      if (!load_classes(row(r), rows.cls + r) && !call_.want_grad) return;
+    // Piece after piece of all rows: the smallest ones come last.
     const auto range = [&](int64_t i) {
-      const int64_t from = i % p_.pieces * p_.piece_classes;
-      return PieceRange{block_at(p_, i / p_.pieces), from, std::min(p_.piece_classes, p_.classes - from)};
+      const int64_t piece = i / p_.rows, from = piece_begin(p_, piece);
+      return PieceRange{row(i % p_.rows), from, piece_begin(p_, piece + 1) - from};
     };
     const bool forward = !call_.lse_is_input;
     if (forward)
       parallel_for(&call_.options, count, logit_bytes(),
-                   [&](int64_t i) { pieces[i] = forward_piece(range(i), rows.cls[i / p_.pieces]); });
+                   [&](int64_t i) { pieces[i] = forward_piece(range(i), rows.cls[i % p_.rows]); });
     for (int64_t r = 0; r < p_.rows; r++) {
-      const Block b = block_at(p_, r);
+      const Block b = row(r);
       ScratchOf<1> one;
       one.cls[0] = rows.cls[r];
-      if (forward) merge_pieces(b, pieces + r * p_.pieces, &one);
+      if (forward) merge_pieces(b, pieces + r, &one);
       else saved_lse(b, &one);
       if (weighted_) load_weights(b, &one);
-      if (call_.want_loss) finish_loss(b, &one, &sums_[r]);
+      if (call_.want_loss) finish_loss(b, &one);
       if (!call_.want_grad) continue;
       rows.b[r] = *gradient_scales(b, &one);
       rows.a[r] = one.a[0], rows.ref[r] = one.ref[0], rows.sum[r] = one.sum[0];
     }
     if (call_.want_grad)
-      parallel_for(&call_.options, count, logit_bytes(), [&](int64_t i) { backward_piece(range(i), rows, i / p_.pieces); });
+      parallel_for(&call_.options, count, logit_bytes(), [&](int64_t i) { backward_piece(range(i), rows, i % p_.rows); });
   }
 
   // The row's class as a piece knows it: `elsewhere` in pieces that do not hold it.
@@ -312,7 +331,9 @@ class LossRun {
     const Tensor &logits = p_.matrix[kIn0];
     if (y >= 0)
       load_rows(&x_y, logits.data + (b.matrix[kIn0] + y * p_.class_stride[kIn0]) * logits.bytes(), logits.type, 1, 1);
-    const MergedRow row = merge(pieces, p_.pieces, y < 0 ? -1 : y / p_.piece_classes, x_y);
+    int64_t target = -1;
+    while (y >= 0 && piece_begin(p_, target + 1) <= y) target++;
+    const MergedRow row = merge(pieces, p_.pieces.chunks, p_.rows, target, x_y);
     one->nll[0] = (S)row.nll;
     one->lse[0] = (S)row.lse;
     one->ref[0] = (S)row.ref;
@@ -347,7 +368,6 @@ class LossRun {
       call(k_.forward, lossgen_args_cross_entropy_forward_general{&in, &cls, &weight, &nll, &lse, &ref, &sum, &dot});
       return;
     }
-    s->has_terms = s->terms;
     if (s->terms) {
       const Buffer2 terms(p_, s->terms, b.rows, scratch_.pitch);
       call(k_.forward_terms, lossgen_args_cross_entropy_forward_terms{&in, &cls, &nll, &lse, &ref, &sum, &terms});
@@ -362,7 +382,9 @@ class LossRun {
       const Buffer2 again(p_, kIn0, b, i, n);
       const Buffer1 c(s->cls + i, n), l(s->nll + i, n), e(s->lse + i, n), r(s->ref + i, n), m(s->sum + i, n);
       call(k_.exact, lossgen_args_cross_entropy_forward_exact{&again, &c, &l, &e, &r, &m});
-      s->has_terms = false;  // their terms mean nothing
+      if (!s->any_redone) std::fill(s->redone, s->redone + b.rows, false);
+      s->any_redone = true;
+      std::fill(s->redone + i, s->redone + i + n, true);
       i += n;
     }
   }
@@ -378,21 +400,25 @@ class LossRun {
   }
 
   // Outputs beside the loss that need the block's logits before the gradient replaces them.
-  void extras(const Block &b, Scratch *s, Sums *sums) const {
+  void extras(const Block &b, Scratch *s) {
+    if (!k_.log_probs && !k_.stats) return;
     int32_t argmax[kMaxBlockRows];
     store_row_outputs(p_, b, k_.log_probs, k_.stats, s->b, argmax);
     if (!k_.stats) return;
-    for (int64_t i = 0; i < b.rows; i++) sums->correct += s->cls[i] >= 0 && s->cls[i] == argmax[i];
+    for (int64_t i = 0; i < b.rows; i++) sums_[b.chunk].correct += s->cls[i] >= 0 && s->cls[i] == argmax[i];
   }
 
-  void finish_loss(const Block &b, Scratch *s, Sums *sums) const {
+  void finish_loss(const Block &b, Scratch *s) {
     if (!uniform_)
       for (int64_t i = 0; i < b.rows; i++)
         if (s->cls[i] >= 0) s->nll[i] = row_loss(*s, i);
-    count(b, s->cls, s->w, sums);
     if (!call_.lse_is_input) store_block(p_, kLse, b, s->lse);
-    if (p_.row[kLoss].defined()) store_block(p_, kLoss, b, s->nll);
-    else sums->loss += sum(s->nll, b.rows);
+    const bool reduced = !p_.row[kLoss].defined();
+    if (!reduced) store_block(p_, kLoss, b, s->nll);
+    each_chunk(p_, b, [&](int64_t chunk, int64_t i, int64_t n) {
+      count(*s, i, n, &sums_[chunk]);
+      if (reduced) sums_[chunk].loss += sum(s->nll + i, n);
+    });
   }
 
   // a, b and d of lossgen.h's gradient; returns where d stands.
@@ -422,18 +448,31 @@ class LossRun {
 
   void backward(const Block &b, Scratch *s) const {
     S *d = gradient_scales(b, s);
-    const Buffer1 cls(s->cls, b.rows), d_rows(d, b.rows), a(s->a, b.rows), ref(s->ref, b.rows), sum(s->sum, b.rows);
-    write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
+    if (!s->terms || !s->any_redone) return write_gradient(b, *s, d, s->terms);
+    // Those with terms and those without in turns: a row's bits are its own, whatever its neighbours hold.
+    const int64_t step = p_.layout == LOSSGEN_LAYOUT_planes ? 1 : scratch_.pitch;
+    for (int64_t i = 0, n; i < b.rows; i += n) {
+      for (n = 1; i + n < b.rows && s->redone[i + n] == s->redone[i];) n++;
+      Scratch part = s->from(i);
+      part.terms += i * step;
+      if (part.gradient) part.gradient += i * step * p_.matrix[kOut].bytes();  // perhaps in the terms' place
+      write_gradient(part_of(p_, b, i, n), part, d + i, !s->redone[i]);
+    }
+  }
+
+  void write_gradient(const Block &b, const Scratch &s, const S *d, bool from_terms) const {
+    const Buffer1 cls(s.cls, b.rows), d_rows(d, b.rows), a(s.a, b.rows), ref(s.ref, b.rows), sum(s.sum, b.rows);
+    write_out(p_, b, s.gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
       if (call_.from_log_probs) {
         call(k_.backward, lossgen_args_nll_loss_backward{&cls, &d_rows, out});
         return;
       }
       const Buffer2 in(p_, kIn0, b, 0, b.rows);
       if (smoothing_ != 0) {
-        const Buffer1 weight(weight_, p_.classes), smooth(s->b, b.rows);
+        const Buffer1 weight(weight_, p_.classes), smooth(s.b, b.rows);
         call(k_.backward, lossgen_args_cross_entropy_backward_general{&in, &cls, &weight, &a, &smooth, &d_rows, &ref, &sum, out});
-      } else if (s->has_terms) {
-        const Buffer2 terms(p_, s->terms, b.rows, scratch_.pitch);
+      } else if (from_terms) {
+        const Buffer2 terms(p_, s.terms, b.rows, scratch_.pitch);
         call(k_.backward_terms, lossgen_args_cross_entropy_backward_terms{&terms, &cls, &a, &d_rows, &sum, out});
       } else {
         call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &d_rows, &ref, &sum, out});
@@ -441,49 +480,21 @@ class LossRun {
     });
   }
 
-  // The first bad target in the tensor's own order, by a plain walk: rare, and the message wants its index.
-  lossgen_status report_bad_target() const {
-    const Tensor &t = p_.row[kTarget];
-    int64_t index[kMaxRank] = {};
-    for (int64_t left = t.size(); left > 0; left--) {
-      int64_t offset = 0;
-      for (int i = 0; i < t.rank; i++) offset += index[i] * t.stride[i];
-      const int64_t y = load_integer(t.data + offset * t.bytes(), t.type);
-      const bool huge = t.type.code == kDLUInt && y < 0;  // u64 beyond i64
-      if ((y < 0 || y >= p_.classes) && (huge || !(call_.has_ignore && y == call_.ignore_index))) {
-        char value[32], ignore[48];
-        snprintf(value, sizeof value, huge ? "%llu" : "%lld", (long long)y);
-        if (call_.has_ignore) snprintf(ignore, sizeof ignore, "ignore_index = %lld", (long long)call_.ignore_index);
-        else snprintf(ignore, sizeof ignore, "no ignore_index");
-        char at[160] = "";
-        for (int i = 0, used = 0; i < t.rank && used < 140; i++)
-          used += snprintf(at + used, sizeof at - used, "%s%lld", i ? "," : "[", (long long)index[i]);
-        return fail(LOSSGEN_TARGET_OUT_OF_BOUNDS, "target%s%s = %s is out of bounds for %lld classes (%s)", at,
-                    t.rank ? "]" : "", value, (long long)p_.classes, ignore);
-      }
-      for (int i = t.rank - 1; i >= 0; i--) {
-        if (++index[i] < t.shape[i]) break;
-        index[i] = 0;
-      }
-    }
-    return fail(LOSSGEN_TARGET_OUT_OF_BOUNDS, "a target changed while the call read it");
-  }
-
   const LossCall &call_;
   const Problem &p_;
-  Kernels k_;
+  LossKernels k_;
   const S *weight_;
-  bool weighted_, uniform_;  // any weights; nothing that differs between kept rows
+  bool mean_, weighted_, uniform_;  // any weights; nothing that differs between kept rows
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
   bool streams_;            // the gradient goes through scratch
   int64_t part_rows_;       // so many of a block's rows go through forward and backward together
   ScratchShape scratch_{};  // of their terms, and of their gradient
-  std::atomic<int64_t> bad_block_{kNone};
-  Sums sums_[kMaxChunks];  // left as it is until a chunk is done: clearing 32 KB costs more than a small call
+  std::atomic<bool> bad_{false};
+  Sums sums_[kMaxChunks];  // cleared by the run that a chunk is in: all of them are 40 KB, more than a small call
 };
 
 template <class S>
-lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
+lossgen_status run_typed(const LossCall &call, const LossKernels &kernels) {
   S *owned;
   const S *weights;
   // Label smoothing wants ones where there are no weights.
@@ -496,62 +507,11 @@ lossgen_status run_typed(const LossCall &call, const Kernels &kernels) {
 
 }  // namespace
 
-Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
-                             bool saved_lse) {
-  Substitutes found;
-  if (p.pieces > 1) return found;
-  const auto find = [&](int stage) {
-    return find_kernel(stage, dtype_id(p.matrix[kIn0].type), p.layout, p.classes, target, o.general_kernels_only);
-  };
-  // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way, if the
-  // lines come from memory.
-  const int64_t row_bytes = p.classes * p.matrix[kIn0].bytes(), bytes = p.rows * row_bytes;
-  if (gradient && !saved_lse && row_bytes <= LOSSGEN_MOST_TERMS_BYTES && bytes >= LOSSGEN_FEWEST_TERMS_BYTES &&
-      (in_place || p.layout == LOSSGEN_LAYOUT_planes || bytes <= kMostCachedBytes || streams(p))) {
-    found.forward_terms = find(LOSSGEN_STAGE_cross_entropy_forward_terms);
-    found.backward_terms = find(LOSSGEN_STAGE_cross_entropy_backward_terms);
-    if (!found.backward_terms) found.forward_terms = nullptr;
-  }
-  // z-loss scales a row's softmax by its lse, which the unrolled kernel knows too late; it has no use for a saved lse.
-  if (!o.general_kernels_only && !(gradient && (o.z_loss != 0 || saved_lse)))
-    found.unrolled = find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
-                                   : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
-  return found;
-}
-
 lossgen_status run_loss(LossCall *call) {
-  Problem &p = call->problem;
-  const int main_stage = call->from_log_probs ? LOSSGEN_STAGE_nll_loss_forward : LOSSGEN_STAGE_cross_entropy_forward;
-  lossgen_status status = canonicalize_for(main_stage, call->forced_target, call->options.general_kernels_only, &p);
-  if (status == LOSSGEN_OK) status = check_row_outputs(*call);
+  LossKernels kernels;
+  const lossgen_status status = choose_kernels(call, &kernels);
   if (status != LOSSGEN_OK) return status;
-  const int dtype = dtype_id(p.matrix[kIn0].type);
-  const bool nll = call->from_log_probs, general = call->options.label_smoothing != 0;
-  const bool stats = wants_stats(*call);
-  if (!nll && !general && !stats && !p.matrix[kLogProbs].defined()) split_long_rows(&p);
-  Kernels k;
-  const WantedKernel wanted[] = {
-      {nll && call->want_loss, LOSSGEN_STAGE_nll_loss_forward, &k.forward},
-      {nll && call->want_grad, LOSSGEN_STAGE_nll_loss_backward, &k.backward},
-      {!nll && !general, LOSSGEN_STAGE_cross_entropy_forward, &k.forward},
-      {!nll && !general, LOSSGEN_STAGE_cross_entropy_forward_exact, &k.exact},
-      {!nll && general, LOSSGEN_STAGE_cross_entropy_forward_general, &k.forward},
-      {!nll && !general && call->want_grad, LOSSGEN_STAGE_cross_entropy_backward, &k.backward},
-      {!nll && general && call->want_grad, LOSSGEN_STAGE_cross_entropy_backward_general, &k.backward},
-      {p.matrix[kLogProbs].defined(), LOSSGEN_STAGE_log_softmax_forward, &k.log_probs},
-      {stats, LOSSGEN_STAGE_row_stats, &k.stats},
-  };
-  status = find_for(*call, LOSSGEN_STAGE_target_classes, dtype_id(p.row[kTarget].type), LOSSGEN_LAYOUT_any, &k.classes);
-  for (const WantedKernel &w : wanted)
-    if (status == LOSSGEN_OK && w.wanted) status = find_for(*call, w.stage, dtype, p.layout, w.kernel);
-  if (status != LOSSGEN_OK) return status;
-  if (!nll && !general)
-    static_cast<Substitutes &>(k) = find_substitutes(p, call->options, call->forced_target, call->want_grad,
-                                                     p.matrix[kOut].data == p.matrix[kIn0].data, call->lse_is_input);
-  // One cut for both passes: a block's logits are still in cache when its gradient is made.
-  if (p.pieces == 1) cut_into_blocks(&p, *(k.forward ? k.forward : k.backward));
-  const bool wide = p.matrix[kIn0].type.bits == 64;
-  return wide ? run_typed<double>(*call, k) : run_typed<float>(*call, k);
+  return call->problem.matrix[kIn0].type.bits == 64 ? run_typed<double>(*call, kernels) : run_typed<float>(*call, kernels);
 }
 
 }  // namespace lossgen

@@ -18,7 +18,8 @@ struct LossCall {
   bool want_loss = false, want_grad = false;
   int64_t ignore_index = kDefaultIgnoreIndex;
   bool has_ignore = true;
-  Tensor rows;          // shape of the tensors with one element per row; named after what it was taken from
+  const Tensor *rows = nullptr;  // has the shape of the tensors with one element per row, named after what it was taken from
+  Tensor rows_without_target;
   Tensor weight;        // [C] or undefined
   Tensor loss;          // undefined without want_loss; scalar unless reduction none (then it is row[kLoss] as well)
   Tensor grad_scalar;   // upstream gradient [] or undefined; per row it is row[kGradLoss]
@@ -35,6 +36,17 @@ struct Substitutes {
 // in_place: the gradient replaces the logits. saved_lse: backward from a lse that forward left.
 Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
                              bool saved_lse);
+
+// All that a loss may need; null where it does not.
+struct LossKernels : Substitutes {
+  const lossgen_kernel *classes = nullptr, *forward = nullptr, *exact = nullptr, *backward = nullptr;
+  const lossgen_kernel *log_probs = nullptr, *stats = nullptr;
+};
+// Fills in the rest of call->problem too.
+lossgen_status choose_kernels(LossCall *call, LossKernels *kernels);
+
+// The first class out of bounds in the target's own order: it has one, and that is an error.
+lossgen_status report_bad_target(const LossCall &call);
 
 lossgen_status run_loss(LossCall *call);
 lossgen_status run_loss_probs(LossCall *call);  // loss_probs.cpp

@@ -33,10 +33,10 @@ class ProbsRun {
     const double denominator = o.denominator == LOSSGEN_DENOMINATOR_GIVEN ? o.denominator_value : (double)rows;
     scale_ = upstream(call_) / (mean ? denominator : 1);
     const int64_t matrices = call_.want_grad ? 3 : 2;
-    parallel_for(&o, p_.chunks, matrices * p_.rows * p_.classes * p_.matrix[kIn0].bytes(),
-                 [&](int64_t chunk) { sums_[chunk] = run_chunk(chunk); });
+    parallel_chunks(p_, o, matrices * p_.rows * p_.classes * p_.matrix[kIn0].bytes(),
+                    [&](int64_t first, int64_t end) { run_chunks(first, end); });
     double loss = 0;
-    for (int64_t i = 0; i < p_.chunks; i++) loss += sums_[i];
+    for (int64_t i = 0; i < p_.cut.chunks; i++) loss += sums_[i].loss;
     store_reduced(call_, loss, rows, mean ? denominator : 0);
   }
 
@@ -47,11 +47,11 @@ class ProbsRun {
         own[kMaxBlockRows], a[kMaxBlockRows], b[kMaxBlockRows];
   };
 
-  double run_chunk(int64_t chunk) {
+  void run_chunks(int64_t first, int64_t end) {
     Scratch s;
-    double loss = 0;
-    for (int64_t i = chunk_begin(p_, chunk), end = chunk_begin(p_, chunk + 1); i < end; i++) {
-      const Block b = block_at(p_, i);
+    std::fill(sums_ + first, sums_ + end, Sums{});
+    Block b;
+    for (Blocks blocks(p_, first, end); blocks.next(&b);) {
       load_block(p_, kRowWeight, b, s.own);
       if (p_.classes == 0) {
         std::fill(s.loss, s.loss + b.rows, (S)0);
@@ -61,10 +61,9 @@ class ProbsRun {
         int32_t argmax[kMaxBlockRows];
         store_row_outputs(p_, b, k_.log_probs, k_.stats, s.a, argmax);
       }
-      if (call_.want_loss) loss += finish_loss(b, &s);
+      if (call_.want_loss) finish_loss(b, &s);
       if (call_.want_grad && p_.classes > 0) backward(b, &s);
     }
-    return loss;
   }
 
   void forward(const Block &b, Scratch *s) const {
@@ -75,14 +74,14 @@ class ProbsRun {
                                                               &loss, &lse, &ref, &sum, &mass});
   }
 
-  // Returns the block's sum, 0 where rows are wanted one by one.
-  double finish_loss(const Block &b, Scratch *s) const {
+  void finish_loss(const Block &b, Scratch *s) {
     const S z = (S)z_loss_;
     for (int64_t i = 0; i < b.rows; i++)
       s->loss[i] = s->own[i] * (s->loss[i] + (z != 0 ? z * s->lse[i] * s->lse[i] : 0));
     store_block(p_, kLse, b, s->lse);
     store_block(p_, kLoss, b, s->loss);
-    return p_.row[kLoss].defined() ? 0 : sum(s->loss, b.rows);
+    if (p_.row[kLoss].defined()) return;
+    each_chunk(p_, b, [&](int64_t chunk, int64_t i, int64_t n) { sums_[chunk].loss += sum(s->loss + i, n); });
   }
 
   void backward(const Block &b, Scratch *s) const {
@@ -108,7 +107,10 @@ class ProbsRun {
   const S *weight_;
   double keep_, spread_, spread_mass_ = 0;  // q' = keep q + spread; sum of w spread
   double z_loss_, scale_ = 1;
-  double sums_[kMaxChunks];
+  struct alignas(64) Sums {  // as in loss.cpp
+    double loss;
+  };
+  Sums sums_[kMaxChunks];
 };
 
 template <class S>
@@ -132,14 +134,14 @@ lossgen_status run_loss_probs(LossCall *call) {
   if (status != LOSSGEN_OK) return status;
   const int dtype = dtype_id(p.matrix[kIn0].type);
   ProbsKernels k;
-  const WantedKernel wanted[] = {
-      {true, LOSSGEN_STAGE_cross_entropy_probs_forward, &k.forward},
-      {call->want_grad, LOSSGEN_STAGE_cross_entropy_probs_backward, &k.backward},
-      {p.matrix[kLogProbs].defined(), LOSSGEN_STAGE_log_softmax_forward, &k.log_probs},
-      {wants_stats(*call), LOSSGEN_STAGE_row_stats, &k.stats},
+  KernelsFor kernels = kernels_for(*call, dtype, p.layout);
+  status = kernels.need(LOSSGEN_STAGE_cross_entropy_probs_forward, &k.forward);
+  const auto need = [&](bool wanted, lossgen_stage_id stage, const lossgen_kernel **kernel) {
+    if (wanted && status == LOSSGEN_OK) status = kernels.need(stage, kernel);
   };
-  for (const WantedKernel &w : wanted)
-    if (status == LOSSGEN_OK && w.wanted) status = find_for(*call, w.stage, dtype, p.layout, w.kernel);
+  need(call->want_grad, LOSSGEN_STAGE_cross_entropy_probs_backward, &k.backward);
+  need(p.matrix[kLogProbs].defined(), LOSSGEN_STAGE_log_softmax_forward, &k.log_probs);
+  need(wants_stats(*call), LOSSGEN_STAGE_row_stats, &k.stats);
   if (status != LOSSGEN_OK) return status;
   cut_into_blocks(&p, *k.forward);
   return p.matrix[kIn0].type.bits == 64 ? run_typed<double>(*call, k) : run_typed<float>(*call, k);

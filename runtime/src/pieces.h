@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "problem.h"
+#include "partition.h"
 
 namespace lossgen {
 
@@ -24,21 +24,22 @@ struct MergedRow {
   double ref, sum;  // of the whole row
 };
 
-// target: the piece that holds it, -1 for ignored rows; x_y: the target's logit. In the pieces' order.
+// pieces: `count` of them, `step` apart, merged in order. target: the piece that holds it, -1 for ignored rows; x_y: its logit.
 template <class S>
-MergedRow merge(const Piece<S> *pieces, int64_t count, int64_t target, double x_y) {
+MergedRow merge(const Piece<S> *pieces, int64_t count, int64_t step, int64_t target, double x_y) {
   double top = -HUGE_VAL;
   for (int64_t i = 0; i < count; i++)
-    if (!(pieces[i].ref <= top)) top = pieces[i].ref;  // NaN stays
+    if (!(pieces[i * step].ref <= top)) top = pieces[i * step].ref;  // NaN stays
   double sum = 0, others = 0;
   for (int64_t i = 0; i < count; i++) {
-    sum += pieces[i].sum * exp(pieces[i].ref - top);
+    const Piece<S> &piece = pieces[i * step];
+    sum += piece.sum * exp(piece.ref - top);
     // Relative to x_y, without its own 1: a confident row keeps its digits.
-    if (i != target) others += pieces[i].sum * exp(pieces[i].ref - x_y);
+    if (i != target) others += piece.sum * exp(piece.ref - x_y);
   }
   MergedRow row = {0, top + log(sum), top, sum};
   if (target < 0) return row;
-  others += expm1((double)pieces[target].nll);
+  others += expm1((double)pieces[target * step].nll);
   row.nll = others < 1e300 ? log1p(others) : (top - x_y) + log(sum);
   return row;
 }

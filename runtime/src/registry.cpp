@@ -1,9 +1,9 @@
 // Which kernels exist. Tables come and go with the libraries that carry them (constructors before main, dlopen,
 // dlclose); look-ups come from every call of every thread.
 //
-// The list of tables is guarded by a mutex. Calls normally do not reach it: each thread keeps the answers to its recent
-// questions, stamped with the registry's generation, which every (un)registration advances. So a hit costs one atomic
-// load and no shared write, and nothing that a reader may still hold ever has to be freed later: a thread's answers are
+// The list of tables is guarded by a mutex. Calls normally do not reach it: each thread keeps the kernels that it found
+// lately, stamped with the registry's generation, which every (un)registration advances. So a hit costs one atomic
+// load and no shared write, and nothing that a reader may still hold ever has to be freed later: a thread's notes are
 // its own copies, and a stale stamp discards them before they are used. The pointer that a look-up returns is valid as
 // long as the library that carries the kernel is loaded; unloading a library during a call that uses its kernels is the
 // caller's mistake, unloading any other one is not.
@@ -75,7 +75,8 @@ int rank(const lossgen_kernel &k) {
   return k.target * 4 + (k.classes != 0 ? 2 : 0) + (k.layout != LOSSGEN_LAYOUT_any ? 1 : 0);
 }
 
-const lossgen_kernel *search(const Request &request) {
+__attribute__((noinline)) const lossgen_kernel *search(const Request &request) {
+  Locked locked;
   const lossgen_kernel *best = nullptr;
   for_each_kernel([&](const lossgen_kernel &k) {
     if (!request.fits_stage(k) || !request.fits_layout(k) || !request.fits_classes(k) || !request.fits_target(k))
@@ -85,48 +86,66 @@ const lossgen_kernel *search(const Request &request) {
   return best;
 }
 
-// A call asks about five questions, a program perhaps twenty: sets of four make it unlikely that they drive each other
-// out, which would cost a search per call. Plain data: see error.cpp.
-constexpr int kSetBits = 4;
-constexpr int kWays = 4;
-struct Answer {
-  uint64_t question;  // 0 = empty
-  int64_t classes;
-  const lossgen_kernel *kernel;
-};
-struct Answers {
-  uint64_t generation;
-  uint32_t oldest;  // which of a full set goes next
-  Answer sets[1 << kSetBits][kWays];
-};
-thread_local Answers answers;
+}  // namespace
 
-uint64_t hash(uint64_t question, int64_t classes) {
-  uint64_t h = (question ^ static_cast<uint64_t>(classes) << 20) * 0x9e3779b97f4a7c15u;
-  h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
-  return h >> (64 - kSetBits);
+// What a thread has asked about one kind of rows, of which a call needs about five stages.
+struct KnownKernels {
+  uint64_t kind;  // 0 = empty
+  int64_t classes;
+  uint32_t asked;  // bit per stage
+  const lossgen_kernel *kernel[LOSSGEN_STAGE_COUNT];
+};
+static_assert(LOSSGEN_STAGE_COUNT <= 32, "KnownKernels::asked has a bit per stage");
+
+namespace {
+
+// A program has perhaps ten kinds. More than these would cost searches in every call. Plain data: see error.cpp.
+constexpr uint32_t kKinds = 16;
+struct Known {
+  uint64_t generation;
+  uint32_t oldest;  // which goes next
+  KnownKernels kinds[kKinds];
+};
+thread_local Known known;
+
+// Out of the way of a hit, which needs few registers.
+__attribute__((noinline)) KnownKernels *add_kind(uint64_t kind, int64_t classes) {
+  KnownKernels *k = &known.kinds[known.oldest++ % kKinds];
+  *k = {kind, classes, 0, {}};
+  return k;
 }
 
 }  // namespace
 
-const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t classes, int target, bool general_only) {
-  const uint64_t question = uint64_t{1} << 40 | static_cast<uint64_t>(stage & 0xff) << 32 |
-                            static_cast<uint64_t>(dtype & 0xff) << 24 | static_cast<uint64_t>(layout & 0xff) << 16 |
-                            static_cast<uint64_t>(target & 0xff) << 8 | static_cast<uint64_t>(general_only);
+KernelsFor::KernelsFor(int dtype, int layout, int64_t classes, int target, bool general_only)
+    : dtype_(dtype), layout_(layout), target_(target), general_only_(general_only), classes_(classes) {
+  const uint64_t kind = uint64_t{1} << 32 | static_cast<uint64_t>(dtype & 0xff) << 24 |
+                        static_cast<uint64_t>(layout & 0xff) << 16 | static_cast<uint64_t>(target & 0xff) << 8 |
+                        static_cast<uint64_t>(general_only);
+  Known &mine = known;
   const uint64_t now = generation.load(std::memory_order_acquire);
-  Answers &mine = answers;
   if (mine.generation != now) {
     memset(&mine, 0, sizeof(mine));
     mine.generation = now;
   }
-  Answer(&set)[kWays] = mine.sets[hash(question, classes)];
-  for (const Answer &answer : set) {
-    if (answer.question == question && answer.classes == classes) return answer.kernel;
+  for (KnownKernels &k : mine.kinds) {
+    if (k.kind != kind || k.classes != classes) continue;
+    known_ = &k;
+    return;
   }
-  Locked locked;
-  const lossgen_kernel *kernel = search({stage, dtype, layout, target, classes, general_only});
-  set[mine.oldest++ % kWays] = {question, classes, kernel};
-  return kernel;
+  known_ = add_kind(kind, classes);
+}
+
+const lossgen_kernel *KernelsFor::find(int stage) {
+  if (known_->asked >> stage & 1) return known_->kernel[stage];
+  const lossgen_kernel *kernel = search({stage, dtype_, layout_, target_, classes_, general_only_});
+  known_->asked |= 1u << stage;
+  return known_->kernel[stage] = kernel;
+}
+
+lossgen_status KernelsFor::need(int stage, const lossgen_kernel **kernel) {
+  *kernel = find(stage);
+  return *kernel ? LOSSGEN_OK : explain_missing(stage, dtype_, layout_, classes_, target_, general_only_);
 }
 
 const lossgen_kernel *kernel_at(uint32_t index) {

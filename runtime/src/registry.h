@@ -9,16 +9,33 @@ namespace lossgen {
 
 constexpr int kAnyTarget = -1;
 
-// The kernel of a stage for this dtype, layout and class count; NULL when none is linked that can run (explain_missing
-// says why). target: one LOSSGEN_TARGET_ id, taken as it is (resolve_target has checked it; device code passes its
+struct KnownKernels;
+
+// The kernels for a dtype, layout and class count, stage by stage; NULL when none is linked that can run (need says why, in
+// the error). target: one LOSSGEN_TARGET_ id, taken as it is (resolve_target has checked it; device code passes its
 // own), or kAnyTarget: the newest CPU target usable here. Within a target a kernel for exactly this class count beats
 // the general one (general_only: only general ones count), one for the layout beats "any", the last registered wins.
-// Costs a few nanoseconds when the thread asked before.
-const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t classes, int target = kAnyTarget,
-                                  bool general_only = false);
+// Costs a few nanoseconds when the thread asked before. To be used up before the thread makes another one.
+class KernelsFor {
+ public:
+  KernelsFor(int dtype, int layout, int64_t classes, int target = kAnyTarget, bool general_only = false);
+  const lossgen_kernel *find(int stage);
+  lossgen_status need(int stage, const lossgen_kernel **kernel);
 
-// Call after find_kernel gave NULL, with the same arguments: LOSSGEN_UNSUPPORTED_BY_BUILD or _HARDWARE and a message
-// that says what to do.
+ private:
+  int dtype_, layout_, target_;
+  bool general_only_;
+  int64_t classes_;
+  KnownKernels *known_;  // the thread's memory
+};
+
+inline const lossgen_kernel *find_kernel(int stage, int dtype, int layout, int64_t classes, int target = kAnyTarget,
+                                         bool general_only = false) {
+  return KernelsFor(dtype, layout, classes, target, general_only).find(stage);
+}
+
+// Call after NULL was found, with the same arguments: LOSSGEN_UNSUPPORTED_BY_BUILD or _HARDWARE and a message that says
+// what to do.
 lossgen_status explain_missing(int stage, int dtype, int layout, int64_t classes, int target = kAnyTarget,
                                bool general_only = false);
 

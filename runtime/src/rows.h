@@ -70,20 +70,10 @@ inline void store_reduced(const LossCall &call, double loss, int64_t kept, doubl
   if (call.total_weight.defined()) store_rows(call.total_weight.data, call.total_weight.type, 1, &denominator, 1);
 }
 
-inline lossgen_status find_for(const LossCall &call, lossgen_stage_id stage, int dtype, int layout,
-                               const lossgen_kernel **kernel) {
-  const bool general = call.options.general_kernels_only;
-  const int64_t classes = call.problem.pieces > 1 ? 0 : call.problem.classes;  // a piece is any number of classes
-  *kernel = find_kernel(stage, dtype, layout, classes, call.forced_target, general);
-  return *kernel ? LOSSGEN_OK : explain_missing(stage, dtype, layout, classes, call.forced_target, general);
+inline KernelsFor kernels_for(const LossCall &call, int dtype, int layout) {
+  const int64_t classes = call.problem.split() ? 0 : call.problem.classes;  // a piece is any number of classes
+  return KernelsFor(dtype, layout, classes, call.forced_target, call.options.general_kernels_only);
 }
-
-// A kernel that a call may need.
-struct WantedKernel {
-  bool wanted;
-  lossgen_stage_id stage;
-  const lossgen_kernel **kernel;
-};
 
 inline bool wants_stats(const LossCall &call) {
   return call.problem.row[kArgmax].defined() || call.problem.row[kEntropy].defined() || call.correct.defined();

@@ -12,7 +12,7 @@ namespace lossgen {
 template <class T>
 lossgen_status read_sized(const char *name, const T *given, T *out) {
   if (!given) {
-    *out = T{};
+    memset(out, 0, sizeof(T));
     out->size = sizeof(T);
     return LOSSGEN_OK;
   }

@@ -37,11 +37,11 @@ lossgen_status run_log_softmax(Problem *problem, bool backward, const lossgen_op
       call(kernel, lossgen_args_log_softmax_forward{&in, out});
     }
   };
-  parallel_for(&options, p.chunks, bytes, [&](int64_t chunk) {
+  parallel_chunks(p, options, bytes, [&](int64_t first, int64_t end) {
     Workspace workspace(options);
     char *scratch = past_caches ? workspace.take((size_t)(shape.elements * p.matrix[kOut].bytes())) : nullptr;
-    for (int64_t i = chunk_begin(p, chunk), end = chunk_begin(p, chunk + 1); i < end; i++) {
-      const Block block = block_at(p, i);
+    Block block;
+    for (Blocks blocks(p, first, end); blocks.next(&block);) {
       for (int64_t r = 0; r < block.rows; r += rows) {
         const Block b = part_of(p, block, r, std::min(rows, block.rows - r));
         write_out(p, b, scratch, shape.pitch, [&](const lossgen_buffer *out) { run(b, out); });

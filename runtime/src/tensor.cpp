@@ -65,6 +65,17 @@ struct Axes {
   }
 };
 
+// nested() of axes that come in descending order, as they mostly do: without sorting them.
+bool descending(const Tensor &t) {
+  int64_t reach = 0;
+  for (int i = t.rank - 1; i >= 0; i--) {
+    if (t.shape[i] <= 1) continue;
+    if (t.stride[i] <= reach) return false;
+    reach += (t.shape[i] - 1) * t.stride[i];
+  }
+  return true;
+}
+
 bool same_layout(const Tensor &a, const Tensor &b) {
   if (a.rank != b.rank || a.bytes() != b.bytes()) return false;
   for (int i = 0; i < a.rank; i++)
@@ -73,8 +84,6 @@ bool same_layout(const Tensor &a, const Tensor &b) {
 }
 
 }  // namespace
-
-bool same_type(DLDataType a, DLDataType b) { return a.code == b.code && a.bits == b.bits && a.lanes == b.lanes; }
 
 const char *shape_text(const int64_t *shape, int rank) {
   char *text = text_slot();
@@ -118,8 +127,9 @@ lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, 
     if (out->stride[i] < 0)
       return fail(LOSSGEN_BAD_ARGUMENT, "%s has a negative stride: strides %s", name, shape_text(t->strides, t->ndim));
     empty = empty || n == 0;
-    if (n > 0 && (__builtin_mul_overflow(compact, n, &compact) ||
-                  __builtin_add_overflow(largest, out->stride[i] > INT64_MAX / 16 / n ? INT64_MAX : out->stride[i] * n, &largest)))
+    int64_t reach;
+    if (n > 0 && (__builtin_mul_overflow(compact, n, &compact) || __builtin_mul_overflow(out->stride[i], n, &reach) ||
+                  reach > INT64_MAX / 16 || __builtin_add_overflow(largest, reach, &largest)))
       return fail(LOSSGEN_BAD_ARGUMENT, "%s has more elements than fit in memory: shape %s, stride %lld in dimension %d",
                   name, shape_text(t->shape, t->ndim), (long long)out->stride[i], i);
   }
@@ -127,23 +137,23 @@ lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, 
   const bool opaque = t->device.device_type == kDLOpenCL;
   out->memory = opaque ? t->data : nullptr;
   out->data = opaque ? (char *)t->byte_offset : t->data ? (char *)t->data + t->byte_offset : nullptr;
-  if ((uintptr_t)out->data % (t->dtype.bits / 8) != 0 && !empty)
+  if (((uintptr_t)out->data & (uintptr_t)(t->dtype.bits / 8 - 1)) != 0 && !empty)  // element sizes are powers of two
     return fail(LOSSGEN_BAD_ARGUMENT, "%s is at %s %p, not a multiple of its element size %d", name,
                 opaque ? "byte_offset" : "address", (void *)out->data, t->dtype.bits / 8);
   return LOSSGEN_OK;
 }
 
-int64_t span_bytes(const Tensor &t) {
+Span span_of(const Tensor &t) {
   int64_t last = 0;
   for (int i = 0; i < t.rank; i++) {
-    if (t.shape[i] == 0) return 0;
+    if (t.shape[i] == 0) return {t.data, t.data};
     last += (t.shape[i] - 1) * t.stride[i];
   }
-  return (last + 1) * t.bytes();
+  return {t.data, t.data + (last + 1) * t.bytes()};
 }
 
 lossgen_status check_no_self_overlap(const Tensor &t) {
-  if (t.size() == 0 || Axes(t).nested()) return LOSSGEN_OK;
+  if (descending(t) || t.size() == 0 || Axes(t).nested()) return LOSSGEN_OK;
   return fail(LOSSGEN_BAD_ARGUMENT, "output %s overlaps itself: shape %s, strides %s", t.name, shape_text(t),
               shape_text(t.stride, t.rank));
 }
@@ -154,7 +164,7 @@ lossgen_status check_no_overlap(const Tensor &output, const Tensor &other, bool 
   if (!output.defined() || !other.defined() || output.size() == 0 || other.size() == 0) return LOSSGEN_OK;
   if (in_place_ok && same_elements(output, other)) return LOSSGEN_OK;
   if (output.memory != other.memory) return LOSSGEN_OK;  // of sub-buffers of one cl_mem only the caller knows
-  if (output.data + span_bytes(output) <= other.data || other.data + span_bytes(other) <= output.data) return LOSSGEN_OK;
+  if (span_of(output).apart(span_of(other))) return LOSSGEN_OK;
   // Interleaved views of one buffer (columns beside columns) share a range but no element.
   if (same_layout(output, other)) {
     const int64_t bytes = output.data - other.data;

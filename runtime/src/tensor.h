@@ -54,14 +54,19 @@ lossgen_status check_extents(const char *name, const DLTensor *t);
 // Reads t into *out. Bad arguments beside those: negative strides, several lanes, a type outside `types`.
 lossgen_status read_tensor(const char *name, const DLTensor *t, unsigned types, Tensor *out);
 
-// Bytes between the first and one past the last element.
-int64_t span_bytes(const Tensor &t);
-
 // out must be writable everywhere: no two elements at one address.
 lossgen_status check_no_self_overlap(const Tensor &t);
 
 // An output may not share memory with another argument; in_place_ok: unless both are the same elements.
 lossgen_status check_no_overlap(const Tensor &output, const Tensor &other, bool in_place_ok);
+
+// From the first element to the last; tensors whose spans are apart need no closer look. Empty for tensors without elements.
+struct Span {
+  const char *begin, *end;
+  int64_t bytes() const { return end - begin; }
+  bool apart(const Span &other) const { return end <= other.begin || other.end <= begin; }
+};
+Span span_of(const Tensor &t);
 
 bool same_elements(const Tensor &a, const Tensor &b);
 
@@ -69,7 +74,7 @@ bool same_elements(const Tensor &a, const Tensor &b);
 const char *shape_text(const Tensor &t);
 const char *shape_text(const int64_t *shape, int rank);
 
-bool same_type(DLDataType a, DLDataType b);
+inline bool same_type(DLDataType a, DLDataType b) { return a.code == b.code && a.bits == b.bits && a.lanes == b.lanes; }
 
 }  // namespace lossgen
 #endif

@@ -197,6 +197,43 @@ TEST_P(Determinism, Alignments) {
   }
 }
 
+// What is in a row decides about that row alone: one that takes the exact pass, with a second exp for its gradient, leaves the bits
+// of its neighbours as they are.
+TEST_P(Determinism, RowsAreTheirOwn) {
+  for (Order order : {Order::rows, Order::planes}) {
+    const Layout layout(order, 1, 300, 67);
+    const size_t size = static_cast<size_t>(type().bytes());
+    std::vector<int64_t> y(static_cast<size_t>(layout.rows), 7);
+    const auto gradient = [&](bool overflow) {
+      Random random(44);
+      std::vector<char> x(layout.span() * size);
+      for (size_t i = 0; i < layout.span(); ++i) type().store(&x[i * size], random.normal());
+      if (overflow) type().store(&x[static_cast<size_t>(layout.offset(30, 11)) * size], 2000);
+      lossgen_options o = with_threads(1);
+      o.reduction = LOSSGEN_REDUCTION_SUM;
+      o.target = std::get<HostTarget>(GetParam()).name.c_str();
+      const Dtype &acc = accumulator_of(type());
+      double loss;
+      const int32_t rank = static_cast<int32_t>(layout.row_shape.size());
+      DLTensor tx = lossgen_tensor_strided(x.data(), lossgen_dtype(type().code, type().bits),
+                                           static_cast<int32_t>(layout.shape.size()), layout.shape.data(), layout.strides.data());
+      const DLTensor ty = lossgen_tensor(y.data(), lossgen_dtype(kDLInt, 64), rank, layout.row_shape.data());
+      DLTensor tloss = lossgen_tensor(&loss, lossgen_dtype(acc.code, acc.bits), 0, nullptr);
+      EXPECT_EQ(lossgen_cross_entropy_forward_backward(&tx, &ty, &o, &tloss, &tx, nullptr), LOSSGEN_OK) << lossgen_last_error();
+      return x;
+    };
+    const std::vector<char> plain = gradient(false), overflow = gradient(true);
+    for (int64_t row = 0; row < layout.rows; ++row) {
+      bool same = true;
+      for (int64_t c = 0; c < layout.classes; ++c) {
+        const size_t at = static_cast<size_t>(layout.offset(row, c)) * size;
+        same &= std::equal(&plain[at], &plain[at] + size, &overflow[at]);
+      }
+      EXPECT_EQ(same, row != 30) << kOrderNames[static_cast<int>(order)] << " row " << row;
+    }
+  }
+}
+
 // A caller's parallel_for: runs tasks in the order that *user says, on as many threads as it says.
 struct Scheduler {
   std::function<void(std::vector<int64_t> &)> arrange;

@@ -76,7 +76,7 @@ lossgen_status Call::check_memory() {
                          &p_.row[kLse],    &weight_,           &total_weight_,   &saved_total_weight_,
                          &bad_targets_};
   for (const Tensor *t : all) {
-    if (t->defined() && t->size() > 0) LOSSGEN_TRY(scope_.backend.check_memory(scope_, t->name, place_of(*t), span_bytes(*t)));
+    if (t->defined() && t->size() > 0) LOSSGEN_TRY(scope_.backend.check_memory(scope_, t->name, place_of(*t), span_of(*t).bytes()));
   }
   if (!is_loss()) return LOSSGEN_OK;
   const int64_t parts = parts_of_rows(p_.classes, p_.matrix[kIn0].bytes());
