@@ -233,6 +233,7 @@ class LossRun {
     const int64_t unrolled = unrolled_rows(b);
     if (!workspace->taken() && (streams_ || (k_.forward_terms && unrolled < b.rows))) take(workspace, s);
     if (b.rows <= part_rows_ && unrolled == 0) return run_rows(b, s);
+    if (b.rows <= part_rows_ && unrolled == b.rows) return run_unrolled(b, s);
     for (int64_t i = 0, n; i < b.rows; i += n) {
       n = std::min(part_rows_, (i < unrolled ? unrolled : b.rows) - i);
       Scratch part = s->from(i);

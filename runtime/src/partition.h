@@ -41,7 +41,7 @@ Block block_at(const Problem &problem, int64_t outer, int64_t first, int64_t row
 // A block's rows [first, first + rows).
 Block part_of(const Problem &problem, const Block &block, int64_t first, int64_t rows);
 
-// The blocks of chunks [first, end). They begin with a chunk or, of one that is larger than a block, where its length says: so the
+// The blocks of chunks [first, end). They begin with a chunk or, of one that is larger than a block, whole blocks after its begin: so the
 // sums of each chunk have the same parts whatever run it is in.
 class Blocks {
  public:
