@@ -62,7 +62,7 @@ Row row_of(const Builder &b, const Expr &others, const Expr &base, const Expr &x
   // An infinite x_y is no reference: NaN in place of its own 1 sends the row to the exact stage. So do terms that lost their sign.
   const Type t = base.type();
   Expr trusted = is_finite_number(x_y);
-  if (has_scale(b.key())) trusted = trusted && others >= zero;
+  if (has_scale(b.key())) trusted = trusted && reinterpret<int32_t>(others) >= 0;  // fast-math may fold a comparison with 0
   if (!own.defined()) own = exact ? b.exp_of_difference(x_y, base) : select(trusted, Internal::make_one(t), not_a_number(t));
   row.sum = strict_float(others + own);
   Expr gap = strict_float(base - x_y), rest = others;

@@ -1,8 +1,8 @@
 // Halide begins the code of a kernel with a module of its own functions: it calls `name` of 16 lanes as `namex16` if that
 // module has one, and its prefetch is a function there. It asks for the module through the symbol below, which its shared
 // library binds at load time: defined in this program, it comes first and adds our functions to what libHalide's own
-// returns, so that it takes no other compiler than the one in the wheel. Where that does not work (a static Halide, another
-// release) the calls stay calls, and compile_kernel refuses the object.
+// returns, so that it takes no other compiler than the one in the wheel. A libHalide that binds its own symbols (-Bsymbolic)
+// would leave the calls as they are: slim_object refuses such objects.
 #include "instructions.h"
 
 #include <dlfcn.h>
@@ -16,8 +16,8 @@
 #include "storage.h"
 
 namespace llvm {
-// LLVM's headers are not in the wheel. Handed on here, never destroyed.
-class Module {
+// LLVM's headers are not in the wheel. Handed on here, never destroyed; hidden, or a libLLVM might take this destructor for its own.
+class __attribute__((visibility("hidden"))) Module {
  public:
   ~Module() { std::abort(); }
 };

@@ -105,7 +105,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
             dtype_text(p.matrix[kIn0].type), kLayoutNames[p.layout]);
   const lossgen_kernel *first = nullptr;
   const bool general = o.label_smoothing != 0;
-  const bool plain = !general && found->stages[0] == LOSSGEN_STAGE_cross_entropy_forward;  // see run_loss
+  const bool plain = !general && found->stages[0] == LOSSGEN_STAGE_cross_entropy_forward;  // as choose_kernels
   if (plain) split_long_rows(&p);
   const int64_t classes = p.split() ? 0 : p.classes;
   for (const int *listed = found->stages; *listed != kEnd; listed++) {

@@ -235,10 +235,11 @@ class LossRun {
     if (b.rows <= part_rows_ && unrolled == 0) return run_rows(b, s);
     if (b.rows <= part_rows_ && unrolled == b.rows) return run_unrolled(b, s);
     for (int64_t i = 0, n; i < b.rows; i += n) {
-      n = std::min(part_rows_, (i < unrolled ? unrolled : b.rows) - i);
+      Block rest = part_of(p_, b, i, (i < unrolled ? unrolled : b.rows) - i);
+      n = rest.rows = next_part(p_, rest, part_rows_);
       Scratch part = s->from(i);
-      if (i < unrolled) run_unrolled(part_of(p_, b, i, n), &part);
-      else run_rows(part_of(p_, b, i, n), &part);
+      if (i < unrolled) run_unrolled(rest, &part);
+      else run_rows(rest, &part);
     }
   }
 

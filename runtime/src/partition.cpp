@@ -114,6 +114,16 @@ Block part_of(const Problem &p, const Block &block, int64_t first, int64_t rows)
   return part;
 }
 
+int64_t next_part(const Problem &p, const Block &rest, int64_t most) {
+  int64_t rows = std::min(rest.chunk_rows, most);
+  for (int64_t chunk = rest.chunk + 1; rows >= rest.chunk_rows && rows < rest.rows; chunk++) {
+    const int64_t more = (p.cut.begin(chunk + 1) - p.cut.begin(chunk)) * p.unit_rows;
+    if (rows + more > most) break;
+    rows += more;
+  }
+  return std::min(rows, rest.rows);
+}
+
 Blocks::Blocks(const Problem &p, int64_t first, int64_t end)
     : p_(p),
       pitch_(p.units_per_outer * p.unit_rows),

@@ -4,7 +4,8 @@
 //   unit   a few rows that stay together: 2 to 4 KiB of logits, or one row, or a vector of the kernels
 //   chunk  units in a row whose losses are added up together; chunks are summed in order
 //   run    chunks in a row that one thread takes at once; depends on the number of threads, results do not
-//   block  rows of one kernel call: several chunks of a run, or a part of one
+//   block  several chunks of a run, or some rows of one: what shares a scratch
+//   part   rows of a block that go through all passes together, L1 of them: whole chunks, or steps from a chunk's beginning
 #ifndef LOSSGEN_RUNTIME_PARTITION_H
 #define LOSSGEN_RUNTIME_PARTITION_H
 
@@ -40,6 +41,9 @@ struct Block {
 Block block_at(const Problem &problem, int64_t outer, int64_t first, int64_t rows);
 // A block's rows [first, first + rows).
 Block part_of(const Problem &problem, const Block &block, int64_t first, int64_t rows);
+// How many of these rows are the next part, of at most so many: where parts end must not tell where the block began, or the
+// sums of a chunk would depend on the run that it is in.
+int64_t next_part(const Problem &problem, const Block &rest, int64_t most);
 
 // The blocks of chunks [first, end). They begin with a chunk or, of one that is larger than a block, whole blocks after its begin: so the
 // sums of each chunk have the same parts whatever run it is in.

@@ -162,9 +162,9 @@ TEST(Partition, PiecesOfRowsAreEven) {
   }
 }
 
-// What is computed and added up together: the same whoever takes it.
+// What is computed and added up together, of parts of at most so many rows: the same whoever takes it.
 using Part = std::tuple<int64_t, int64_t, int64_t>;  // chunk, first row of all, rows
-std::vector<Part> parts(const Problem &p, const std::vector<int16_t> &begin) {
+std::vector<Part> parts(const Problem &p, const std::vector<int16_t> &begin, int64_t most) {
   std::vector<Part> list;
   for (size_t i = 0; i + 1 < begin.size(); ++i) {
     Block b;
@@ -173,9 +173,16 @@ std::vector<Part> parts(const Problem &p, const std::vector<int16_t> &begin) {
       EXPECT_LE(b.rows, p.block_rows);
       const int64_t outer =
           p.outer_count ? (b.matrix[kIn0] - b.first_row * p.inner.matrix[kIn0]) / p.outer[0].matrix[kIn0] : 0;
-      each_chunk(p, b, [&](int64_t chunk, int64_t first, int64_t rows) {
-        list.emplace_back(chunk, outer * p.inner.extent + b.first_row + first, rows);
-      });
+      for (int64_t i = 0; i < b.rows;) {
+        Block part = part_of(p, b, i, b.rows - i);
+        part.rows = next_part(p, part, most);
+        EXPECT_GE(part.rows, 1);
+        EXPECT_LE(part.rows, most);
+        i += part.rows;
+        each_chunk(p, part, [&](int64_t chunk, int64_t first, int64_t rows) {
+          list.emplace_back(chunk, outer * p.inner.extent + part.first_row + first, rows);
+        });
+      }
     }
   }
   return list;
@@ -186,14 +193,17 @@ TEST(Partition, TheSamePartsForEveryNumberOfThreads) {
     const Problem p = cut(shape, false);
     ASSERT_LE(p.cut.chunks, kMaxChunks);
     if (p.rows > 300000) continue;
-    const std::vector<Part> expected = parts(p, runs_for(p, 0));
-    int64_t row = 0;
-    for (const auto &[chunk, first, rows] : expected) {
-      ASSERT_EQ(first, row) << shape.text();
-      row += rows;
+    for (const int64_t most : {p.block_rows, INT64_C(20), INT64_C(3)}) {
+      const std::vector<Part> expected = parts(p, runs_for(p, 0), most);
+      int64_t row = 0;
+      for (const auto &[chunk, first, rows] : expected) {
+        ASSERT_EQ(first, row) << shape.text();
+        row += rows;
+      }
+      EXPECT_EQ(row, p.rows) << shape.text();
+      for (int threads : {1, 2, 3, 7, 16, 63, 64})
+        EXPECT_EQ(parts(p, runs_for(p, threads), most), expected) << shape.text() << ", parts of " << most;
     }
-    EXPECT_EQ(row, p.rows) << shape.text();
-    for (int threads : {1, 2, 3, 7, 16, 63, 64}) EXPECT_EQ(parts(p, runs_for(p, threads)), expected) << shape.text();
   }
 }
 

@@ -126,7 +126,7 @@ typedef struct lossgen_options {
   int32_t general_kernels_only;     /* 1: kernels built for any class count with the built-in schedule (same bits in
                                        every build), even where a specialised one is linked */
   void *stream;                     /* CUDA: CUstream; OpenCL: cl_command_queue, in order, never NULL */
-  void *(*allocate)(void *user, size_t bytes); /* for workspace beyond the stack; NULL = malloc and free */
+  void *(*allocate)(void *user, size_t bytes); /* for workspace beyond the stack, by several threads at a time; NULL = malloc and free */
   void (*release)(void *user, void *memory);
   void *allocator_user;
   void *workspace;        /* device calls: memory on the device (OpenCL: a cl_mem) for the call's numbers per row, aligned to 16 bytes and
@@ -263,8 +263,8 @@ LOSSGEN_API size_t lossgen_explain(const char *op, const DLTensor *logits, const
 
 /* ---- Devices -------------------------------------------------------------------------------------------------- */
 
-/* Loads the driver and the kernels for a device, so that later calls neither load modules nor synchronise.
- * LOSSGEN_UNSUPPORTED_HARDWARE with "no driver: ..." where there is none. Host devices: nothing to do. */
+/* Loads the driver and the kernels for a CUDA device, so that later calls neither load modules nor synchronise.
+ * LOSSGEN_UNSUPPORTED_HARDWARE with "no driver: ..." where there is none. Host devices: nothing to do; OpenCL: below. */
 LOSSGEN_API lossgen_status lossgen_prepare(DLDevice device);
 /* The same for the context that a stream belongs to. OpenCL devices, of which no context is known without a queue, take this
  * one; programs are kept, and with them the context, for the life of the process. */

@@ -36,7 +36,7 @@ lossgen_status Call::read() {
       return fail(LOSSGEN_UNSUPPORTED_BY_BUILD, "%s is %s; on devices it is f32 in this version", t->name,
                   dtype_text(t->type));
   }
-  canonicalize(&p_);
+  LOSSGEN_TRY(canonicalize(&p_));
   if (is_loss() && p_.rows > 0 && p_.classes == 0)
     return fail(LOSSGEN_BAD_ARGUMENT, "%s has no classes", p_.matrix[kIn0].name);
   if (p_.rows > INT32_MAX)

@@ -4,15 +4,12 @@
 
 #include <initializer_list>
 
+#include "../checks.h"
 #include "../registry.h"
 #include "device.h"
 #include "layout.h"
 #include "modules.h"
 
-#define LOSSGEN_TRY(expression)                                    \
-  do {                                                             \
-    if (const lossgen_status failed = (expression)) return failed; \
-  } while (0)
 
 namespace lossgen {
 
@@ -146,7 +143,7 @@ class Call {
   lossgen_layout_id layout_ = LOSSGEN_LAYOUT_planes;
   int target_ = -1;
   Slabs slabs_;
-  Workspace layout_of_workspace_{};
+  WorkspaceLayout layout_of_workspace_{};
   int64_t parts_ = 0;  // of a row that is read in parts
   Place workspace_;
   const lossgen_kernel *targets_ = nullptr, *forward_ = nullptr, *join_ = nullptr, *losses_ = nullptr, *sums_ = nullptr, *total_ = nullptr,

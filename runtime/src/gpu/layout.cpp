@@ -22,8 +22,8 @@ int64_t parts_of_rows(int64_t classes, int bytes_per_class) {
   return lossgen_device_in_parts(classes, bytes_per_class) ? pieces(classes, LOSSGEN_DEVICE_PART) : 0;
 }
 
-Workspace lay_out_workspace(int64_t rows, int64_t parts) {
-  Workspace w{};
+WorkspaceLayout lay_out_workspace(int64_t rows, int64_t parts) {
+  WorkspaceLayout w{};
   auto take = [&](int64_t count, int64_t bytes) {
     const size_t at = w.bytes;
     w.bytes += static_cast<size_t>((count * bytes + 255) / 256 * 256);

@@ -9,7 +9,7 @@
 namespace lossgen {
 
 // Offsets in bytes. One element per row where no count is given; rows are numbered as in Slab.
-struct Workspace {
+struct WorkspaceLayout {
   size_t cls, nll, w, ref, sum, lse;
   size_t peaks, others;  // parts elements per row
   size_t partial;        // four arrays of blocks elements, f64
@@ -17,7 +17,7 @@ struct Workspace {
   size_t bytes;
   int64_t blocks;
 };
-Workspace lay_out_workspace(int64_t rows, int64_t parts);
+WorkspaceLayout lay_out_workspace(int64_t rows, int64_t parts);
 
 // How many parts of LOSSGEN_DEVICE_PART classes the forward pass reads a row of contiguous classes in, each by a block of
 // threads: 0 where it is short enough to stay in a multiprocessor's cache from one pass to the next.

@@ -26,15 +26,21 @@ const OpenCl &the_library() {
 bool has_icd(const OpenCl &cl, ClDevice device) {
   constexpr uint32_t kPlatform = 0x1031, kExtensions = 0x0904;
   void *platform = nullptr;
-  char extensions[4096] = "";
-  if (cl.device_info(device, kPlatform, sizeof(platform), &platform, nullptr) != 0) return false;
   size_t size = 0;
-  if (cl.platform_info(platform, kExtensions, sizeof(extensions) - 1, extensions, &size) != 0) return false;
-  return strstr(extensions, "cl_khr_icd") != nullptr;
+  if (cl.device_info(device, kPlatform, sizeof(platform), &platform, nullptr) != 0) return false;
+  if (cl.platform_info(platform, kExtensions, 0, nullptr, &size) != 0) return false;
+  auto *extensions = static_cast<char *>(calloc(size + 1, 1));
+  if (extensions == nullptr) return false;
+  const bool found = cl.platform_info(platform, kExtensions, size, extensions, nullptr) == 0 && strstr(extensions, "cl_khr_icd") != nullptr;
+  free(extensions);
+  return found;
 }
 
+// LaunchScope's capability: sums over rows are kept in double precision, and rows have up to 256 threads.
+constexpr int kHasDoubles = 1, kHasWorkGroups = 2, kHasAll = 3;
+
 lossgen_status enter(LaunchScope *scope) {
-  constexpr uint32_t kContext = 0x1090, kDevice = 0x1091, kProperties = 0x1093, kDoubles = 0x1032;
+  constexpr uint32_t kContext = 0x1090, kDevice = 0x1091, kProperties = 0x1093, kDoubles = 0x1032, kWorkGroup = 0x1004;
   constexpr uint64_t kOutOfOrder = 1;
   const OpenCl &cl = the_library();
   if (scope->stream == nullptr)
@@ -46,20 +52,23 @@ lossgen_status enter(LaunchScope *scope) {
   if (properties & kOutOfOrder)
     return fail(LOSSGEN_BAD_ARGUMENT, "options.stream is an out-of-order queue; a call's kernels need an in-order one");
   cl.device_info(scope->unit, kDoubles, sizeof(doubles), &doubles, nullptr);  // old devices without doubles do not know the question
-  scope->capability = doubles != 0;
+  size_t work_group = 0;
+  LOSSGEN_OPENCL_TRY(cl, device_info, "clGetDeviceInfo", scope->unit, kWorkGroup, sizeof(work_group), &work_group, nullptr);
+  scope->capability = (doubles != 0 ? kHasDoubles : 0) | (work_group >= 256 ? kHasWorkGroups : 0);
   scope->icd = has_icd(cl, scope->unit);
   return LOSSGEN_OK;
 }
 
 void leave() {}
 
-bool can_run(const LaunchScope &scope, int target) { return target == LOSSGEN_TARGET_opencl && scope.capability != 0; }
+bool can_run(const LaunchScope &scope, int target) { return target == LOSSGEN_TARGET_opencl && scope.capability == kHasAll; }
 
 lossgen_status refuse(const LaunchScope &scope, int) {
   constexpr uint32_t kName = 0x102B;
   char name[128] = "";
   the_library().device_info(scope.unit, kName, sizeof(name) - 1, name, nullptr);
-  return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "OpenCL device '%s' has no double precision (cl_khr_fp64), in which sums over rows are kept", name);
+  return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "OpenCL device '%s' has no %s", name,
+              scope.capability & kHasDoubles ? "work groups of 256" : "double precision (cl_khr_fp64), in which sums over rows are kept");
 }
 
 // The first word of a host array is no table of functions: the loader would jump through it.

@@ -43,7 +43,7 @@ lossgen_status Call::run_fused() {
   LOSSGEN_TRY(for_slabs([&](const Slab &s) { return targets_of(s); }));
   LOSSGEN_TRY(sum_up(false));
   LOSSGEN_TRY(for_slabs([&](const Slab &s) {
-    const Workspace &at = layout_of_workspace_;
+    const WorkspaceLayout &at = layout_of_workspace_;
     const Argument scale = scales_of(s, at.ref);
     LOSSGEN_TRY(make_scales(s, scale));
     const Argument in = matrix(kIn0, s), cls = scratch(at.cls, s), out = matrix(kOut, s);
@@ -63,7 +63,7 @@ lossgen_status Call::run_fused() {
 }
 
 lossgen_status Call::targets_of(const Slab &s) {
-  const Workspace &at = layout_of_workspace_;
+  const WorkspaceLayout &at = layout_of_workspace_;
   const Argument target = tensor(kTarget, s), cls = scratch(at.cls, s), w = scratch(at.w, s);
   const int64_t ignore_index = o_.ignore_mode == LOSSGEN_IGNORE_INDEX ? o_.ignore_index : -100;
   const int32_t has_ignore = o_.ignore_mode != LOSSGEN_IGNORE_NONE, classes = static_cast<int32_t>(p_.classes);
@@ -78,7 +78,7 @@ lossgen_status Call::targets_of(const Slab &s) {
 
 lossgen_status Call::forward_of(const Slab &s) {
   if (forward_ == nullptr) return LOSSGEN_OK;
-  const Workspace &at = layout_of_workspace_;
+  const WorkspaceLayout &at = layout_of_workspace_;
   const Argument in = matrix(kIn0, s), cls = scratch(at.cls, s), nll = scratch(at.nll, s);
   if (is_nll()) return launch(forward_, lossgen_args_nll_loss_forward{&in, &cls, &nll});
   const Argument ref = scratch(at.ref, s), sum = scratch(at.sum, s), lse = lse_of(s);
@@ -96,7 +96,7 @@ lossgen_status Call::forward_of(const Slab &s) {
 
 lossgen_status Call::losses_of(const Slab &s) {
   if (!per_row_loss() || !wants_loss()) return LOSSGEN_OK;
-  const Workspace &at = layout_of_workspace_;
+  const WorkspaceLayout &at = layout_of_workspace_;
   const Argument nll = scratch(at.nll, s), w = scratch(at.w, s), cls = scratch(at.cls, s), loss = tensor(kLoss, s);
   const int32_t bad_is_ignored = o_.bounds == LOSSGEN_BOUNDS_IGNORE;
   return launch(losses_, lossgen_args_device_losses{&nll, &w, &cls, &bad_is_ignored, &loss});
@@ -104,7 +104,7 @@ lossgen_status Call::losses_of(const Slab &s) {
 
 // Total weight, divisor of the gradients, flag of bad targets; with_loss: the loss.
 lossgen_status Call::sum_up(bool with_loss) {
-  const Workspace &at = layout_of_workspace_;
+  const WorkspaceLayout &at = layout_of_workspace_;
   const bool mean = o_.reduction == LOSSGEN_REDUCTION_MEAN, saved = saved_total_weight_.defined();
   int32_t denominator = LOSSGEN_DIVIDE_BY_NOTHING;
   double given = o_.denominator_value;
@@ -148,7 +148,7 @@ lossgen_status Call::sum_up(bool with_loss) {
 
 lossgen_status Call::make_scales(const Slab &s, const Argument &scale) {
   if (!rows_differ()) return LOSSGEN_OK;
-  const Workspace &at = layout_of_workspace_;
+  const WorkspaceLayout &at = layout_of_workspace_;
   const Argument cls = scratch(at.cls, s), w = scratch(at.w, s), divisor = scratch(at.divisor, 1);
   const Argument grad = p_.row[kGradLoss].defined() ? tensor(kGradLoss, s)
                         : grad_.defined()           ? same_for_all(place_of(grad_), s)
@@ -157,7 +157,7 @@ lossgen_status Call::make_scales(const Slab &s, const Argument &scale) {
 }
 
 lossgen_status Call::backward_of(const Slab &s) {
-  const Workspace &at = layout_of_workspace_;
+  const WorkspaceLayout &at = layout_of_workspace_;
   const Argument cls = scratch(at.cls, s), scale = scales_of(s, at.w), out = matrix(kOut, s);
   LOSSGEN_TRY(make_scales(s, scale));
   if (is_nll()) {
