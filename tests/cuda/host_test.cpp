@@ -15,20 +15,7 @@ namespace {
 
 using fake_cuda::state;
 
-// A call with everything right, for tests to spoil.
-struct Call {
-  Tensor logits{f32(), {6, 128}}, target{i64(), {6}}, grad{f32(), {6, 128}}, loss{f32(), {}};
-  lossgen_options options = LOSSGEN_OPTIONS_INIT;
-
-  Call() {
-    logits.fill(std::vector<double>(6 * 128, 0.5));
-    target.fill({0, 1, 2, 3, 4, 5});
-    give_workspace("cross_entropy_forward_backward", logits, &options);
-  }
-  lossgen_status run() {
-    return lossgen_cross_entropy_forward_backward(&logits.view, &target.view, &options, &loss.view, &grad.view, nullptr);
-  }
-};
+using Call = GoodCall;
 
 bool says(const std::string &text) { return std::strstr(lossgen_last_error(), text.c_str()) != nullptr; }
 

@@ -40,4 +40,13 @@ void from_rows(Tensor &t, const std::vector<double> &rows);
 // options.stream, and options.workspace of the right size for an op.
 void give_workspace(const char *op, const Tensor &logits, lossgen_options *options);
 
+// Loss and gradient of six rows of equal logits, with everything right, for tests to spoil. order: of the matrices.
+struct GoodCall {
+  Tensor logits, target{i64(), {6}}, grad, loss{f32(), {}};
+  lossgen_options options = LOSSGEN_OPTIONS_INIT;
+
+  explicit GoodCall(const std::vector<int> &order = {});
+  lossgen_status run();
+};
+
 #endif  // LOSSGEN_TESTS_CUDA_PROBLEM_H

@@ -10,7 +10,6 @@
 #include "layout.h"
 #include "modules.h"
 
-
 namespace lossgen {
 
 // A kernel argument of up to three axes.

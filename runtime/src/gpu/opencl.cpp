@@ -55,7 +55,11 @@ lossgen_status enter(LaunchScope *scope) {
   size_t work_group = 0;
   LOSSGEN_OPENCL_TRY(cl, device_info, "clGetDeviceInfo", scope->unit, kWorkGroup, sizeof(work_group), &work_group, nullptr);
   scope->capability = (doubles != 0 ? kHasDoubles : 0) | (work_group >= 256 ? kHasWorkGroups : 0);
-  scope->icd = has_icd(cl, scope->unit);
+  // Two questions and a list of names, once per thread and device.
+  thread_local ClDevice asked = nullptr;
+  thread_local bool icd = false;
+  if (asked != scope->unit) icd = has_icd(cl, scope->unit), asked = scope->unit;
+  scope->icd = icd;
   return LOSSGEN_OK;
 }
 
