@@ -5,7 +5,8 @@ Compiles yardstick_neon.cpp and takes the kernels as the generator writes them, 
 a call executes, on a Cortex-A57. First both sides must agree on what they compute. Loops: what a class more costs, in rows and
 pixels of many classes. Calls: everything that a call executes, the ends of rows included. Exit code 1: above LIMIT, 77: tools are
 missing. Without an option the table goes to stdout; --write puts it into docs/targets.md, --check compares it with what stands
-there, where the compiler is the one that made it.
+there, where the compiler is the one that made it, to within SAME: the C library's memset takes as many instructions as the stack's
+alignment asks for, and that depends on the environment.
 """
 
 import argparse
@@ -20,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PAGE = HERE.parents[1] / "docs/targets.md"
 BEGIN, END = "<!-- generated: arm64 -->\n", "<!-- end -->\n"
 LIMIT = 1.15
+SAME = 0.02
 COMPILER, NM = "aarch64-linux-gnu-g++", "aarch64-linux-gnu-nm"
 # layout: (rows, classes, more classes) for the loop, (rows, classes) for whole calls
 SHAPES = {"rows": ((4, 1024, 3072), (8, 1003)), "planes": ((256, 32, 64), (512, 21))}
@@ -101,6 +103,12 @@ def table(program):
     return "\n".join(lines) + "\n", above
 
 
+def same(made, old):
+    number = re.compile(r"(?<=\| )\d+\.\d+(?= \|)")
+    return number.sub("N", made) == number.sub("N", old) and all(
+        abs(float(x) - float(y)) <= SAME * float(y) for x, y in zip(number.findall(made), number.findall(old)))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--generator", required=True)
@@ -124,7 +132,7 @@ def main():
         PAGE.write_text(before + BEGIN + made + END + after)
     elif not arguments.check or compiler not in old:
         print(made, end="")
-    elif made != old:
+    elif not same(made, old):
         print(f"the table in {PAGE.name} is another one: write it with --write\n{made}")
         return 1
     if above:
