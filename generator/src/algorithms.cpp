@@ -75,6 +75,16 @@ Row row_of(const Builder &b, const Expr &others, const Expr &base, const Expr &x
   return row;
 }
 
+// Terms without a reference. In rows where they do not hold, lse is NaN.
+Row row_without_reference(const Builder &b, const Expr &others, const Expr &own, const Expr &x_y) {
+  Row row;
+  row.sum = strict_float(others + own);
+  Expr holds = is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(row.sum, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT);
+  row.nll = log1p_positive(strict_float(others / own));
+  row.lse = select(holds, strict_float(x_y + row.nll), not_a_number(b.acc()));
+  return row;
+}
+
 Algorithm cross_entropy_forward(Builder &b) {
   const bool general = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_general;
   const bool keeps = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_terms;
@@ -157,7 +167,8 @@ Algorithm cross_entropy_backward_terms(Builder &b) {
 
 // Both passes in one stage: for a few classes known at compile time, and on devices.
 Algorithm cross_entropy_fused(Builder &b) {
-  const bool backward = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward_unrolled;
+  const bool backward = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward_unrolled && b.key().stage != LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact;
+  const bool exact = has_reference(b.key());
   // One lane per row, all classes in registers: what belongs to the row's class is picked among them.
   const bool picks = is_unrolled(b.key().stage) && !b.along_classes();
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), a;
@@ -165,19 +176,25 @@ Algorithm cross_entropy_fused(Builder &b) {
   // Along the rows each logit is loaded once: with class strides of a power of two its cache line may be gone soon.
   const Builder::Term load = [&](const Expr &c) { return b.at(logits, c); };
   const Builder::Term x = picks ? b.keep("x", load) : load;
-  Func peak = b.max_of_classes("peak", x);
+  Func peak;
+  if (exact) peak = b.max_of_classes("peak", x);
   const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.index()) < 0;
   Func y = b.once_per_row("y", {clamp(cls(b.index()), 0, b.class_count() - 1)});
   const auto target = [&](const Expr &c) { return (c ^ y(b.row())) == 0; };
   Func picked = picks ? b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); })
                       : b.once_per_row("picked", {load(y(b.row()))});
-  const Builder::Term make = [&](const Expr &c) { return b.exp_of_difference(x(c), peak(b.row()), Above::bounded); };
+  const Builder::Term make = [&](const Expr &c) {
+    return exact ? b.exp_of_difference(x(c), peak(b.row()), Above::bounded) : b.exp_of_difference(x(c), zero, Above::checked);
+  };
   const Builder::Term term = b.along_classes() && !backward ? make : b.keep("term", make);
   Func others = b.sum_of_others("others", y(b.row()), term);
   // Picked like the logit: one more exp of 16 lanes costs 15 % at 2 and 10 classes.
   Expr own;
   if (picks) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.row());
-  const Row row = row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own);
+  // A Func of its own: within strict_float it would not be fused as the other terms are.
+  else if (!exact) own = b.once_per_row("own", {b.exp_of_difference(picked(b.row()), zero, Above::checked)})(b.row());
+  const Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own)
+                        : row_without_reference(b, others(b.row()), own, picked(b.row()));
   b.rows("row", {select(ignored, zero, row.nll), row.lse});
   if (!backward) return b.stage();
   Func scale = b.once_per_row("scale", {a(b.index()) / row.sum});
@@ -282,6 +299,8 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_cross_entropy_backward_terms: return cross_entropy_backward_terms(b);
     case LOSSGEN_STAGE_cross_entropy_forward_unrolled:
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled:
+    case LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact:
+    case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact:
     case LOSSGEN_STAGE_cross_entropy_forward_backward: return cross_entropy_fused(b);
     case LOSSGEN_STAGE_cross_entropy_forward_parts: return cross_entropy_forward_parts(b);
     case LOSSGEN_STAGE_cross_entropy_forward_join: return cross_entropy_forward_join(b);

@@ -63,6 +63,11 @@ Expr is_finite_number(const Expr &x) {
   return (to_bits(x) & exponent) != exponent;
 }
 
+Expr is_within(const Expr &x, double low, double high) {
+  const auto bits = [&](double v) { return to_bits(number(x.type(), v)); };
+  return to_bits(x) - bits(low) <= bits(high) - bits(low);
+}
+
 Expr unless_zero(const Expr &x, const Expr &y) {
   const Type t = x.type();
   Expr minus_inf = Internal::UIntImm::make(format_of(t).bits, t.bits() == 64 ? 0xfff0000000000000ull : 0xff800000u);

@@ -25,6 +25,9 @@ Halide::Expr log1p_positive(const Halide::Expr &u);
 // Neither infinite nor NaN, tested on the bits: fast-math flags would fold a comparison away.
 Halide::Expr is_finite_number(const Halide::Expr &x);
 
+// low <= x <= high, both positive; false for NaN. On the bits too.
+Halide::Expr is_within(const Halide::Expr &x, double low, double high);
+
 // y, but -inf where x is 0.
 Halide::Expr unless_zero(const Halide::Expr &x, const Halide::Expr &y);
 

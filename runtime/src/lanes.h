@@ -47,6 +47,22 @@ inline int64_t count_kept(const int32_t *cls, int64_t count) {
   return kept;
 }
 
+template <class S>
+bool any_nan(const S *values, int64_t count) {
+  typedef S Lanes __attribute__((vector_size(16)));
+  constexpr int64_t n = 16 / sizeof(S);
+  auto nan = Lanes{} != Lanes{};
+  int64_t i = 0;
+  for (; i + n <= count; i += n) {
+    const Lanes v = load<Lanes>(values + i);
+    nan |= v != v;
+  }
+  bool any = false;
+  for (int j = 0; j < n; j++) any |= nan[j] != 0;
+  for (; i < count; i++) any |= values[i] != values[i];
+  return any;
+}
+
 // In f64; four sums side by side, in an order that depends on count alone.
 template <class S>
 double sum(const S *values, int64_t count) {

@@ -261,18 +261,57 @@ class LossRun {
   void run_unrolled(const Block &b, Scratch *s) {
     if (weighted_) load_weights(b, s);
     extras(b, s);
-    const Buffer2 in(p_, kIn0, b, 0, b.rows);
-    const Buffer1 cls(s->cls, b.rows), nll(s->nll, b.rows), lse(s->lse, b.rows);
     if (call_.want_grad) {
       gradient_scales(b, s);
-      const Buffer1 a(s->a, b.rows);
-      write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
-        call(k_.unrolled, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &a, &nll, &lse, out});
-      });
+      write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) { call_unrolled(k_.unrolled, b, *s, out); });
     } else {
-      call(k_.unrolled, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
+      call_unrolled(k_.unrolled, b, *s, nullptr);
     }
+    if (k_.unrolled_exact && any_nan(s->lse, b.rows)) run_unrolled_exact(b, *s);
     if (call_.want_loss) finish_loss(b, s);
+  }
+
+  void call_unrolled(const lossgen_kernel *kernel, const Block &b, const Scratch &s, const lossgen_buffer *out) const {
+    const Buffer2 in(p_, kIn0, b, 0, b.rows);
+    const Buffer1 cls(s.cls, b.rows), nll(s.nll, b.rows), lse(s.lse, b.rows), a(s.a, b.rows);
+    if (out) call(kernel, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &a, &nll, &lse, out});
+    else call(kernel, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
+  }
+
+  // Rows whose lse is NaN are done again. The kernel takes whole vectors of rows: what it makes of the others among them goes nowhere,
+  // for a row's bits must not depend on its neighbours.
+  __attribute__((noinline)) void run_unrolled_exact(const Block &b, const Scratch &s) const {
+    const int64_t granule = k_.unrolled_exact->block_granule;
+    const auto all_left = [&](int64_t i) { return std::all_of(s.lse + i, s.lse + i + granule, [](S x) { return x != x; }); };
+    for (int64_t i = 0, n; i < b.rows; i += n) {
+      for (n = 0; i + n < b.rows && all_left(i + n);) n += granule;
+      if (n > 0) {
+        const Block again = part_of(p_, b, i, n);
+        call_unrolled(k_.unrolled_exact, again, s.from(i), call_.want_grad ? &Buffer2(p_, kOut, again, 0, n) : nullptr);
+        continue;
+      }
+      n = granule;
+      if (any_nan(s.lse + i, n)) run_some_exact(part_of(p_, b, i, n), s.from(i));
+    }
+  }
+
+  void run_some_exact(const Block &b, const Scratch &s) const {
+    ScratchOf<LOSSGEN_MOST_UNROLLED_ROWS> again;
+    std::copy_n(s.cls, b.rows, again.cls);
+    std::copy_n(s.a, b.rows, again.a);
+    const Tensor &out = p_.matrix[kOut];
+    alignas(64) char gradient[LOSSGEN_MOST_UNROLLED * LOSSGEN_MOST_UNROLLED_ROWS * sizeof(S)];
+    const bool planes = p_.layout == LOSSGEN_LAYOUT_planes;
+    const int64_t pitch = planes ? b.rows : p_.classes, bytes = out.bytes();
+    call_unrolled(k_.unrolled_exact, b, again, call_.want_grad ? &Buffer2(p_, gradient, b.rows, pitch) : nullptr);
+    for (int64_t i = 0; i < b.rows; i++) {
+      if (s.lse[i] == s.lse[i]) continue;
+      s.nll[i] = again.nll[i];
+      s.lse[i] = again.lse[i];
+      for (int64_t c = 0; call_.want_grad && c < p_.classes; c++)
+        memcpy(out.data + (b.matrix[kOut] + i * p_.inner.matrix[kOut] + c * p_.class_stride[kOut]) * bytes,
+               gradient + (planes ? c * pitch + i : i * pitch + c) * bytes, (size_t)bytes);
+    }
   }
 
   // Rows split into pieces (split_long_rows): the forward kernel on each piece, the rows' numbers merged in the order of

@@ -31,6 +31,7 @@ struct LossCall {
 // Kernels that cross entropy without label smoothing takes instead of those of its stages; null where it does not.
 struct Substitutes {
   const lossgen_kernel *unrolled = nullptr;  // of forward (and backward), for whole vectors of rows
+  const lossgen_kernel *unrolled_exact = nullptr;  // for what it leaves; null if that is nothing
   const lossgen_kernel *forward_terms = nullptr, *backward_terms = nullptr;  // with exp computed once
 };
 // in_place: the gradient replaces the logits. saved_lse: backward from a lse that forward left.

@@ -3,6 +3,8 @@
 #include "rows.h"
 #include "stream.h"
 
+#include <utility>
+
 namespace lossgen {
 
 Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
@@ -20,9 +22,16 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
     if (!found.backward_terms) found.forward_terms = nullptr;
   }
   // z-loss scales a row's softmax by its lse, which the unrolled kernel knows too late; it has no use for a saved lse.
-  if (!o.general_kernels_only && !(gradient && (o.z_loss != 0 || saved_lse)))
+  if (!o.general_kernels_only && !(gradient && (o.z_loss != 0 || saved_lse))) {
     found.unrolled = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
                                            : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
+    found.unrolled_exact = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact
+                                                : LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact);
+    // In place nothing can be done again. And schedules may have given the exact one longer vectors, which cannot do the other's rows.
+    if (found.unrolled && found.unrolled_exact &&
+        ((gradient && in_place) || found.unrolled->block_granule % found.unrolled_exact->block_granule != 0))
+      found.unrolled = std::exchange(found.unrolled_exact, nullptr);
+  }
   return found;
 }
 

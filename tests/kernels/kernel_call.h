@@ -60,7 +60,9 @@ struct Shape {
 inline Shape fitting(const lossgen_kernel &kernel, Shape shape) {
   if (kernel.classes) shape.classes = static_cast<int32_t>(kernel.classes);
   const bool whole_vectors = kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled ||
-                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
+                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled ||
+                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact ||
+                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact;
   if (whole_vectors) shape.rows = (shape.rows + kernel.block_granule - 1) / kernel.block_granule * kernel.block_granule;
   return shape;
 }

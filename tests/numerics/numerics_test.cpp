@@ -114,6 +114,9 @@ TEST_P(Numerics, HardInputs) {
       run({Order::rows, 13, classes, 1}, family);
       run({Order::planes, 2, classes, 19}, family);
     }
+    // A class count with kernels of its own, which take whole vectors of rows.
+    run({Order::rows, 77, 21, 1}, family);
+    run({Order::planes, 2, 21, 83}, family);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <lossgen/kernel_abi.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 
@@ -110,6 +111,7 @@ class Bare {
         call(unrolled_, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &scale, &nll,
                                                                              &lse, &out});
       else call(unrolled_, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
+      if (std::any_of(lse_, lse_ + n, [](float x) { return std::isnan(x); })) throw std::runtime_error("logits that need the exact kernel");
       return;
     }
     call(forward_, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &lse, &ref, &sum});

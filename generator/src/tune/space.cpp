@@ -81,6 +81,9 @@ void settle_stages(Unit *unit) {
   if (unit->classes >= 1 && unit->classes <= LOSSGEN_MOST_UNROLLED && unit->layout != LOSSGEN_LAYOUT_strided) {
     unit->stages = {gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
                              : LOSSGEN_STAGE_cross_entropy_forward_unrolled};
+    if (!has_reference(unit->key(unit->stages[0])))
+      unit->stages.push_back(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact
+                                      : LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact);
     return;
   }
   if (!gradient) return;
