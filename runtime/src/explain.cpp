@@ -67,6 +67,8 @@ void explain_instead(const Problem &p, const Substitutes &found, bool gradient, 
   if (p.split()) text->add("  each row in %lld pieces\n", (long long)p.pieces.chunks);
   if (found.unrolled)
     text->add("  but for every %d rows kernel %s\n", (int)found.unrolled->block_granule, found.unrolled->name);
+  if (found.unrolled && found.unrolled_exact)
+    text->add("  and %s for rows beyond its range\n", found.unrolled_exact->name);
   if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
               p.layout == LOSSGEN_LAYOUT_planes || streams_apart(p) ? "gradients:" : "in place, or few logits:",
