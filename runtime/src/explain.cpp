@@ -63,12 +63,13 @@ bool streams_apart(Problem p) {
   return streams(p);
 }
 
-void explain_instead(const Problem &p, const Substitutes &found, bool gradient, Text *text) {
+// found: in place, for gradients; apart: with the gradient elsewhere, or none.
+void explain_instead(const Problem &p, const Substitutes &found, const Substitutes &apart, bool gradient, Text *text) {
   if (p.split()) text->add("  each row in %lld pieces\n", (long long)p.pieces.chunks);
-  if (found.unrolled)
-    text->add("  but for every %d rows kernel %s\n", (int)found.unrolled->block_granule, found.unrolled->name);
-  if (found.unrolled && found.unrolled_exact)
-    text->add("  and %s for rows beyond its range\n", found.unrolled_exact->name);
+  if (apart.unrolled)
+    text->add("  but for every %d rows kernel %s\n", (int)apart.unrolled->block_granule, apart.unrolled->name);
+  if (apart.unrolled_exact)
+    text->add("  and for rows beyond its range%s kernel %s\n", gradient ? ", and in place," : "", apart.unrolled_exact->name);
   if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
               p.layout == LOSSGEN_LAYOUT_planes || streams_apart(p) ? "gradients:" : "in place, or few logits:",
@@ -126,7 +127,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   const bool gradient = found->tensors > 1;
   const Substitutes instead = plain ? find_substitutes(p, o, target, gradient, true, false) : Substitutes{};
   if (!p.split()) cut_into_blocks(&p, *first, instead.unrolled);
-  if (plain) explain_instead(p, instead, gradient, text);
+  if (plain) explain_instead(p, instead, find_substitutes(p, o, target, gradient, false, false), gradient, text);
   if (p.rows && p.classes) {
     const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();
     text->add("  blocks of up to %lld rows, summed in %lld chunks, ", (long long)p.block_rows, (long long)p.cut.chunks);
