@@ -9,7 +9,9 @@
 namespace tune {
 
 double now();
-double thread_time();                         // that this thread has run
+double thread_time();  // that this thread has run
+// From now on this thread runs on one core: the index-th of those that it may run on, counted around.
+void run_on_core(int index);
 std::string quoted(const std::string &text);  // as a JSON string
 std::string machine_json();
 // GB/s of one thread that reads `bytes` again and again, and that reads them and writes them back.

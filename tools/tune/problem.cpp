@@ -36,10 +36,10 @@ void Problem::allocate(Matrix *m) {
   m->stride[0] = planes && i == 1 ? 1 : n == 0 ? 0 : c * i * gap;
   m->stride[1] = planes ? (i == 1 ? n : i) : gap;
   m->stride[2] = planes ? 1 : c * gap;
-  const size_t bytes = (static_cast<size_t>(n * c * i * gap) * (type_.bits / 8) + 63) / 64 * 64;
-  m->memory.reset(static_cast<char *>(aligned_alloc(64, bytes + 64)));
+  m->bytes = (static_cast<size_t>(n * c * i * gap) * (type_.bits / 8) + 63) / 64 * 64;
+  m->memory.reset(static_cast<char *>(aligned_alloc(64, m->bytes + 64)));
   if (!m->memory) throw std::bad_alloc();
-  memset(m->memory.get(), 0, bytes);  // the first touch is not timed
+  memset(m->memory.get(), 0, m->bytes);  // the first touch is not timed
   m->tensor = lossgen_tensor_strided(m->memory.get(), type_, i == 1 ? 2 : 3, m->shape, m->stride);
 }
 
@@ -52,7 +52,7 @@ double Problem::get(const Matrix &m, int64_t row, int64_t c) const {
   return type_.code == kDLBfloat ? from_bf16(half) : from_f16(half);
 }
 
-// Numbers around 0 by a bell curve of width 2, times `scale` and plus `shift`; the same ones every 8191 logits.
+// Numbers around 0 by a bell curve of width 2, times `scale` and plus `shift`; the same ones every 8191 in memory.
 void Problem::fill(Matrix *m, uint64_t salt, double scale, double shift) {
   constexpr int64_t kPeriod = 8191;
   const int64_t bytes = type_.bits / 8;
@@ -66,15 +66,8 @@ void Problem::fill(Matrix *m, uint64_t salt, double scale, double shift) {
     else if (type_.bits == 32) *reinterpret_cast<float *>(p) = static_cast<float>(value);
     else *reinterpret_cast<uint16_t *>(p) = type_.code == kDLBfloat ? to_bf16(value) : to_f16(value);
   }
-  int64_t next = 0;
-  const int64_t step = m->stride[1] * bytes;
-  for (int64_t row = 0; row < s_.rows * s_.inner; row++) {
-    char *p = m->memory.get() + (row / s_.inner * m->stride[0] + row % s_.inner * m->stride[2]) * bytes;
-    for (int64_t c = 0; c < s_.classes; c++, p += step) {
-      memcpy(p, values.data() + next * bytes, static_cast<size_t>(bytes));
-      if (++next == kPeriod) next = 0;
-    }
-  }
+  for (size_t at = 0; at < m->bytes; at += values.size())
+    memcpy(m->memory.get() + at, values.data(), std::min(values.size(), m->bytes - at));
 }
 
 Problem::Problem(const Shape &shape, int threads, bool check) : s_(shape) {

@@ -17,6 +17,7 @@ struct Shape {
 
 struct Matrix {
   std::unique_ptr<char, void (*)(void *)> memory{nullptr, free};
+  size_t bytes = 0;
   int64_t shape[3], stride[3];
   DLTensor tensor;
 };

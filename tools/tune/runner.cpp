@@ -4,9 +4,10 @@
 //   machine                                                    what this machine is and what disturbs it
 //   bandwidth BYTES                                            how fast its memory is
 //   check CALL DTYPE LAYOUT TARGET N C INNER                   right results? {"worst": 0.2}, in units of what is
-//   allowed time CALL DTYPE LAYOUT TARGET N C INNER THREADS SAMPLES    {"seconds": [...]} of one call
+//   allowed time CALL DTYPE LAYOUT TARGET N C INNER THREADS SAMPLES ROUND    {"seconds": [...]} of one call
 // Memory is held while a command runs, not between: many of these may wait beside each other.
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <exception>
@@ -38,8 +39,9 @@ void check(const Shape &shape) {
   answer(text);
 }
 
-void time_calls(const Shape &shape, int threads, int samples) {
-  constexpr double kSample = 1e-3;  // shorter calls are timed several at a time
+void time_calls(const Shape &shape, int threads, int samples, int round) {
+  constexpr double kSample = 1e-3;       // shorter calls are timed several at a time
+  if (threads == 1) run_on_core(round);  // the cores' neighbours differ, too
   Problem problem(shape, threads, false);
   if (!ran(problem)) return;
   // One thread is timed by the time that it ran: others on the machine take turns with it, which is not the kernel's
@@ -60,6 +62,19 @@ void time_calls(const Shape &shape, int threads, int samples) {
   answer("{\"seconds\": [" + list + "]}");
 }
 
+// How the stack lies within a page decides, with where the tensors lie, which loads seem to depend on earlier stores:
+// some per cent, for as long as the process lives, and the system draws it by chance. Here the round decides: it is the
+// same for all programs that are compared, and another one in the next round.
+template <class Work>
+__attribute__((noinline)) void on_stack_of(int round, Work work) {
+  constexpr uintptr_t kPage = 4096, kStep = 7 * 64;
+  const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  volatile char *pad =
+      static_cast<char *>(__builtin_alloca((here + static_cast<uintptr_t>(round) * kStep) % kPage + 1));
+  pad[0] = 0;
+  work();
+}
+
 }  // namespace
 
 int main() {
@@ -71,7 +86,7 @@ int main() {
     try {
       Shape shape;
       int64_t bytes = 0;
-      int threads = 1, samples = 1;
+      int threads = 1, samples = 1, round = 0;
       if (command == "machine") {
         answer(machine_json());
       } else if (command == "bandwidth" && words >> bytes) {
@@ -80,8 +95,9 @@ int main() {
                                                                   shape.target >> shape.rows >> shape.classes >>
                                                                   shape.inner) {
         if (command == "check") check(shape);
-        else if (words >> threads >> samples) time_calls(shape, threads, samples);
-        else failed("time without THREADS SAMPLES");
+        else if (words >> threads >> samples >> round)
+          on_stack_of(round, [&] { time_calls(shape, threads, samples, round); });
+        else failed("time without THREADS SAMPLES ROUND");
       } else {
         failed("not a command: " + line);
       }

@@ -14,7 +14,7 @@ struct MeasureOptions {
 
 struct Pace {
   int least, most;  // rounds; between them it goes on until the ratio is known well, or is clearly above or below 1
-  int samples;      // of a round, of which the median counts
+  int samples;      // of a round, of which the quickest counts
   double seconds;   // after which three rounds have to do
 };
 constexpr Pace kFirst = {5, 5, 9, 20}, kSecond = {15, 15, 9, 30}, kFinal = {15, 61, 9, 30};
