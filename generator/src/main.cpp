@@ -109,7 +109,7 @@ void add_tune_options(CLI::App &command, TuneOptions &o) {
   command.add_option("--classes", o.classes, "constants whose kernels are tuned beside the general ones");
   command.add_option("--shapes", o.shapes, "logits, as 4096x1000 or 8x21x256x256: those of your program. Several: the best over all");
   command.add_option("--threads", o.threads, "of the calls timed; default: 1")->check(CLI::Range(1, 1024));
-  command.add_option("--budget", o.budget, "minutes, shared by the kernels")->check(CLI::PositiveNumber);
+  command.add_option("--budget", o.budget, "minutes that it may take, shared by the kernels; what is decided then is kept")->check(CLI::PositiveNumber);
   command.add_option("--seed", o.seed, "of the search's order; default: 1");
   command.add_flag("--resume", o.resume, "go on from the log of a run that was cut off");
   command.add_option("--check", o.check, "measure a tuned file again and say whether it still wins; status 1 if not");

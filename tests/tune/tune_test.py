@@ -216,6 +216,17 @@ def case_interrupt():
     assert len(known) == len(set(known)) and len(log("i")) > before, "measured twice"
 
 
+def case_budget():
+    """The budget is kept, whatever is going on when it ends; what is known is kept too, and --resume takes it up."""
+    tune("b", *SMALL)  # compiles the runner
+    begin = time.monotonic()
+    text = tune("b", "--ops", "cross_entropy", "log_softmax", "--shapes", "4096x1000", "64x7x4096", "--targets", NATIVE, "--budget", 0.2)
+    took = time.monotonic() - begin
+    assert "the budget is spent" in text and "--resume goes on" in text, text
+    assert took < 12 + 3, f"{took} s for a budget of 12"  # a busy machine may be late, but by no compilation and no round
+    assert all(len(e["rounds"]) >= 3 for e in log("b") if e["event"] == "measured" and not e.get("failure"))
+
+
 def case_sent():
     """A runner command without a place for the path gets the program sent, as ssh does."""
     tune("s", *SMALL, "--runner", "sh -c")

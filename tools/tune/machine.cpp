@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -119,8 +120,13 @@ std::string bandwidth_json(int64_t bytes) {
   volatile uint64_t sink = 0;
   const double read = best_rate(bytes, [&] { sink = sink ^ read_all(data.data(), static_cast<int64_t>(data.size())); });
   const double update = best_rate(bytes, [&] { change_all(data.data(), static_cast<int64_t>(data.size())); });
+  std::vector<uint64_t> copied(data.size());
+  const double copy = best_rate(bytes, [&] {
+    memcpy(copied.data(), data.data(), data.size() * sizeof data[0]);
+    sink = sink ^ copied[0];
+  });
   char text[96];
-  snprintf(text, sizeof text, "{\"read\": %.3f, \"update\": %.3f}", read, 2 * update);
+  snprintf(text, sizeof text, "{\"read\": %.3f, \"update\": %.3f, \"copy\": %.3f}", read, 2 * update, 2 * copy);
   return text;
 }
 

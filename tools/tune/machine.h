@@ -14,7 +14,7 @@ double thread_time();  // that this thread has run
 void run_on_core(int index);
 std::string quoted(const std::string &text);  // as a JSON string
 std::string machine_json();
-// GB/s of one thread that reads `bytes` again and again, and that reads them and writes them back.
+// GB/s of one thread that reads `bytes` again and again, that writes them back, and that copies them elsewhere.
 std::string bandwidth_json(int64_t bytes);
 
 }  // namespace tune

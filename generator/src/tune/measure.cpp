@@ -103,31 +103,41 @@ void measure(const Unit &unit, const Workshop::Candidate &standard,
              const std::vector<const Workshop::Candidate *> &candidates, const MeasureOptions &options,
              const Pace &pace, std::vector<Measurement> *results) {
   Lane base;
+  const auto check_base = [&] {
+    if (!base.failure.empty() && !stop_asked())
+      throw std::runtime_error(unit.name() + " with the built-in schedule: " + base.failure);
+  };
   base.start(unit, standard, options);
-  if (!base.failure.empty()) throw std::runtime_error(unit.name() + " with the built-in schedule: " + base.failure);
+  check_base();
   std::vector<Lane> lanes(candidates.size());
   for (size_t i = 0; i < lanes.size(); i++) lanes[i].start(unit, *candidates[i], options);
   results->assign(candidates.size(), {});
   const auto start = std::chrono::steady_clock::now();
-  for (int round = 0; round < pace.most && !stop_asked(); round++) {
-    if (round >= 3 && std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > pace.seconds)
-      break;
+  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const auto long_enough = [&](int rounds) { return rounds >= 3 && elapsed() > pace.seconds; };
+  int round = 0;
+  for (double longest = 0; round < pace.most && !stop_asked() && seconds_left() > longest; round++) {
+    const double begin = elapsed();
+    if (long_enough(round)) break;
     bool all_clear = round >= pace.least;
     for (size_t i = 0; i < lanes.size(); i++)
       if (lanes[i].runner) all_clear = all_clear && clear((*results)[i].rounds);
     if (all_clear) break;
     base.time(unit, options, pace.samples, round);
-    if (!base.failure.empty()) throw std::runtime_error(unit.name() + " with the built-in schedule: " + base.failure);
+    check_base();
+    if (!base.runner) break;
     for (size_t i = 0; i < lanes.size(); i++) {
       const size_t k = round % 2 ? lanes.size() - 1 - i : i;  // so that nobody always follows the same neighbour
       lanes[k].time(unit, options, pace.samples, round);
       if (lanes[k].runner) (*results)[k].rounds.push_back(last_ratio(lanes[k], base));
     }
+    longest = std::max(longest, elapsed() - begin);
   }
+  const bool cut = round < pace.least && !long_enough(round);
   for (size_t i = 0; i < lanes.size(); i++) {
     Measurement &m = (*results)[i];
     m.failure = lanes[i].failure;
-    if (m.failure.empty() && m.rounds.empty()) m.failure = "stopped";
+    if (cut && m.failure.empty()) m.failure = "stopped";
     if (!m.failure.empty()) continue;
     m.ratio = median(m.rounds);
     for (const auto &s : lanes[i].seconds) m.seconds.push_back(median(s));

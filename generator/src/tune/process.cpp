@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -21,6 +23,7 @@ namespace lossgen {
 namespace {
 
 volatile sig_atomic_t stop = 0;
+double budget_end = INFINITY;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -51,7 +54,10 @@ std::string telling_line(const std::string &path) {
 
 }  // namespace
 
-bool stop_asked() { return stop != 0; }
+bool interrupted() { return stop != 0; }
+double seconds_left() { return budget_end - now(); }
+bool stop_asked() { return interrupted() || seconds_left() <= 0; }
+void stop_after(double seconds) { budget_end = now() + seconds; }
 
 void stop_on_ctrl_c() {
   struct sigaction action = {};
@@ -98,13 +104,14 @@ std::vector<std::string> run_tasks(const std::vector<Task> &tasks, int jobs, dou
     for (auto it = running.begin(); it != running.end();) {
       int status = 0;
       const auto [pid, what] = *it;
-      const bool late = now() > what.until;
+      const bool stopped = stop_asked(), late = stopped || now() > what.until;
       if (late) kill(-pid, SIGKILL);
       if (waitpid(pid, &status, late ? 0 : WNOHANG) == 0) {
         ++it;
         continue;
       }
-      if (late) failures[what.task] = "took more than " + std::to_string((int)seconds) + " s";
+      if (stopped) failures[what.task] = "stopped";
+      else if (late) failures[what.task] = "took more than " + std::to_string((int)seconds) + " s";
       else if (status != 0) failures[what.task] = how_it_ended(status) + ": " + telling_line(tasks[what.task].output);
       it = running.erase(it);
       ended = true;
@@ -195,7 +202,7 @@ void Runner::send(const char *data, size_t bytes) {
 }
 
 std::string Runner::read_line() {
-  const double until = now() + seconds_;
+  const double until = std::min(now() + seconds_, budget_end);
   for (;;) {
     const size_t end = unread_.find('\n');
     if (end != std::string::npos) {
@@ -205,8 +212,10 @@ std::string Runner::read_line() {
     }
     const int left = (int)((until - now()) * 1000);
     pollfd wait = {out_, POLLIN, 0};
-    if (left <= 0 || poll(&wait, 1, left) == 0)
+    if (left <= 0 || poll(&wait, 1, left) == 0) {
+      if (stop_asked()) throw std::runtime_error("stopped");
       throw std::runtime_error("no answer in " + std::to_string((int)seconds_) + " s");
+    }
     char buffer[4096];
     const ssize_t n = read(out_, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;

@@ -7,12 +7,16 @@
 
 namespace lossgen {
 
-// Set by Ctrl-C: what is known is kept, the rest left. A second one ends the program.
+// Asked for by Ctrl-C or by the end of the budget: what is known is kept, the rest left. A second Ctrl-C ends the
+// program.
 bool stop_asked();
+bool interrupted();  // by Ctrl-C
 void stop_on_ctrl_c();
+void stop_after(double seconds);
+double seconds_left();  // until the budget ends; infinite without one
 
 // Runs the tasks in children, `jobs` at a time, each with its output in a file and at most so many seconds. Returns
-// what went wrong with each, "" where nothing did. A task throws or returns.
+// what went wrong with each, "" where nothing did, "stopped" for those that a stop cut off. A task throws or returns.
 struct Task {
   std::function<void()> run;
   std::string output;

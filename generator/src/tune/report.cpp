@@ -8,6 +8,7 @@
 
 #include "files.h"
 #include "lossgen/kernel_names.h"
+#include "storage.h"
 #include "svg.h"
 
 namespace lossgen {
@@ -29,7 +30,8 @@ const char *meaning(const std::string &parameter) {
        "vectors per step along the classes: independent sums hide the latency of an addition, until the registers run "
        "out"},
       {"prefetch", "vectors ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
-      {"class_group", "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them"},
+      {"class_group",
+       "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them"},
       {"tile", "pixels, or rows of few known classes, whose sums stay in L1 between the passes over the classes"},
       {"block_bytes",
        "logits handed to a kernel at once: small enough to be in cache for the second pass, large enough to make calls "
@@ -47,19 +49,28 @@ std::string brief(int value) {
   return value >= 1024 && value % 1024 == 0 ? std::to_string(value / 1024) + "K" : std::to_string(value);
 }
 
+double gbps(const Found &f, const std::vector<double> &seconds) {
+  if (seconds.empty()) return 0;
+  const double bytes = (double)f.unit.shapes[0].elements() * storage_type(f.unit.dtype).bytes();
+  return f.unit.tensors() * bytes / seconds[0] / 1e9;
+}
+
 class Page {
  public:
   explicit Page(const ReportData &data, const std::string &pictures) : d_(data), pictures_(pictures) {}
 
   std::string html() {
     std::string text =
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>lossgen tune</title><style>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width\"><title>lossgen tune</title><style>\n"
         "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}\n"
-        "table{border-collapse:collapse;margin:.6em 0;display:block;overflow-x:auto}td,th{border-bottom:1px solid #ddd;padding:.25em "
+        "table{border-collapse:collapse;margin:.6em 0;display:block;overflow-x:auto}td,th{border-bottom:1px solid "
+        "#ddd;padding:.25em "
         ".8em;text-align:left}\n"
         "td.n{text-align:right;font-variant-numeric:tabular-nums}h2{margin-top:2em}code{background:#f4f4f4;padding:."
         "1em .3em;overflow-wrap:anywhere}\n"
-        "svg{margin:.4em .8em .4em 0;max-width:100%;height:auto}.why{color:#444}</style></head><body>\n<h1>lossgen tune</h1>\n";
+        "svg{margin:.4em .8em .4em 0;max-width:100%;height:auto}.why{color:#444}</style></head><body>\n<h1>lossgen "
+        "tune</h1>\n";
     char date[32];
     const time_t now = time(nullptr);
     strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime(&now));
@@ -79,24 +90,6 @@ class Page {
  private:
   static std::string percent(double ratio) { return format("%.1f %%", std::fabs(ratio) * 100); }
 
-  double gbps(const Found &f, const std::vector<double> &seconds) const {
-    return f.unit.tensors() * (double)bytes(f) / seconds[0] / 1e9;
-  }
-  static int64_t bytes(const Found &f) {
-    const int64_t width = f.unit.dtype == LOSSGEN_DTYPE_f64 ? 8 : f.unit.dtype == LOSSGEN_DTYPE_f32 ? 4 : 2;
-    return f.unit.shapes[0].elements() * width;
-  }
-  // What memory of this size gives one thread that does nothing else.
-  double roof(const Found &f) const {
-    const auto rates = d_.rates.find(bytes(f));
-    return rates == d_.rates.end()
-               ? 0
-               : rates->second.value(f.unit.tensors() > 1 && f.unit.call.find("forward_backward") != std::string::npos
-                                         ? "update"
-                                         : "read",
-                                     0.0);
-  }
-
   std::string summary() const {
     std::string text =
         "<table><tr><th>kernel</th><th>shape</th><th>default, ms</th><th>tuned, "
@@ -109,7 +102,7 @@ class Page {
               "</td><td class=n>" + (f.ratio < 1 ? format("%.3fx", 1 / f.ratio) : "default stays") + "</td>";
       if (f.unit.tensors() > 0)
         text += "<td class=n>" + format("%.1f", gbps(f, f.seconds)) + "</td><td class=n>" +
-                percent(gbps(f, f.seconds) / roof(f)) + "</td>";
+                percent(share_of_roof(f, f.seconds)) + "</td>";
       else text += "<td></td><td></td>";
       text += "<td>" + (f.ratio < 1 ? escaped(describe(f.unit, f.winner)) : "") + "</td></tr>\n";
     }
@@ -147,11 +140,11 @@ class Page {
   }
 
   Chart roofline(const Found &f) const {
-    const double top = std::max({roof(f), gbps(f, f.seconds), gbps(f, f.base_seconds)}) * 1.12;
+    const double top = std::max({f.roof, gbps(f, f.seconds), gbps(f, f.base_seconds)}) * 1.12;
     const double step =
         std::pow(10, std::floor(std::log10(top))) / (top / std::pow(10, std::floor(std::log10(top))) < 3 ? 2 : 1);
     Chart chart(240, 240, "GB/s, " + f.unit.shapes[0].text, 0, top, step, "%.4g");
-    chart.level(roof(f), kRoof, "memory of this size: " + format("%.1f", roof(f)));
+    chart.level(f.roof, kRoof, "memory of this size: " + format("%.1f", f.roof));
     chart.bar(0.12, 0.3, gbps(f, f.base_seconds), kDefault, format("%.1f", gbps(f, f.base_seconds)));
     chart.bar(0.58, 0.3, gbps(f, f.seconds), kWinner, format("%.1f", gbps(f, f.seconds)));
     chart.x_label(0.27, "default");
@@ -280,6 +273,10 @@ class Page {
 };
 
 }  // namespace
+
+double share_of_roof(const Found &f, const std::vector<double> &seconds) {
+  return f.roof > 0 ? gbps(f, seconds) / f.roof : 0;
+}
 
 void write_report(const std::string &page, const std::string &pictures, const ReportData &data) {
   const std::string html = Page(data, pictures).html();

@@ -15,11 +15,13 @@ inline bool gains(const OverGeneral &g) { return g.ratio < 0.99 && g.ratio + g.d
 struct ReportData {
   const std::vector<Found> &found;
   const nlohmann::json &machine;
-  const std::map<int64_t, nlohmann::json> &rates;     // by bytes: read, update in GB/s
   const std::map<std::string, OverGeneral> &general;  // by unit_text
   std::string command;
   uint64_t seed;
 };
+
+// Of what memory of this size gives one thread that does nothing else; of the first shape.
+double share_of_roof(const Found &found, const std::vector<double> &seconds);
 
 // page: the file, or ""; pictures: a folder that gets each picture as SVG too, or "".
 void write_report(const std::string &page, const std::string &pictures, const ReportData &data);

@@ -16,6 +16,7 @@ constexpr size_t kBatch = 6;       // candidates timed beside one default
 constexpr size_t kMostTried = 48;  // a larger sample finds no more
 constexpr size_t kLeastTried = 12;
 constexpr double kWorthIt = 0.99;  // a winner saves at least this much, or the default stays
+constexpr double kWorst = 1.02;    // and on no shape it is slower than that
 
 // splitmix64: the same order everywhere, which std::shuffle does not promise.
 struct Random {
@@ -27,6 +28,12 @@ struct Random {
     return z ^ z >> 31;
   }
 };
+
+double worst_shape(const Measurement &m) {
+  double worst = 0;
+  for (size_t i = 0; i < m.seconds.size(); i++) worst = std::max(worst, m.seconds[i] / m.base_seconds[i]);
+  return worst;
+}
 
 class Search {
  public:
@@ -51,7 +58,7 @@ class Search {
       if (sample.size() < allowed * 6 / 10 + 1 && !is(p, found_.standard) && !contains(sample, p)) sample.push_back(p);
 
     std::vector<Params> best = rung("1 sample", sample, kFirst, 0, 0.4);
-    for (int step = 0; step < 2 && !late(); step++) {
+    for (int step = 0; step < 2; step++) {
       std::vector<Params> near;
       for (size_t i = 0; i < std::min<size_t>(2, best.size()); i++)
         for (const Params &p : neighbours(unit_, best[i]))
@@ -64,10 +71,9 @@ class Search {
       sort(&best);
     }
     best.resize(std::min<size_t>(best.size(), std::max<size_t>(4, best.size() / 4)));
-    best = rung("3 best", best, kSecond, 0.7, 0.85);
+    best = better("3 best", best, kSecond, 0.7, 0.85);
     best.resize(std::min<size_t>(best.size(), 2));
-    best = rung("4 final", best, kFinal, 0.85, 0.93);
-    found_.complete = !late();
+    best = better("4 final", best, kFinal, 0.85, 0.93);
     found_.ratio = 1;
     if (!best.empty() && !stop_asked()) confirm(best[0]);
     found_.tried = seen_.size();
@@ -76,7 +82,8 @@ class Search {
   }
 
  private:
-  bool late() const { return stop_asked() || Clock::now() > options_.deadline; }
+  // No time for one more batch, and after it the confirmation, which is shorter.
+  bool late() const { return stop_asked() || Clock::now() + 2 * longest_batch_ > options_.deadline; }
   static bool is(const Params &a, const Params &b) { return to_json(a) == to_json(b); }
   static bool contains(const std::vector<Params> &list, const Params &p) {
     return std::any_of(list.begin(), list.end(), [&](const Params &q) { return is(p, q); });
@@ -115,7 +122,12 @@ class Search {
   std::vector<Params> rung(const std::string &name, const std::vector<Params> &points, const Pace &pace, double from,
                            double to) {
     std::vector<Params> through;
-    for (size_t first = 0; first < points.size() && !late(); first += kBatch) {
+    for (size_t first = 0; first < points.size(); first += kBatch) {
+      if (late()) {
+        found_.complete = false;
+        break;
+      }
+      const Clock::time_point begin = Clock::now();
       std::vector<Params> batch(points.begin() + first, points.begin() + std::min(points.size(), first + kBatch));
       progress_(from + (to - from) * first / points.size(), found_.ratio,
                 name + " " + std::to_string(first) + "/" + std::to_string(points.size()));
@@ -133,17 +145,28 @@ class Search {
       }
       for (const Params &p : batch) {
         const Measurement *m = log_.known(unit_, p, name);
-        if (!m) continue;  // stopped
+        if (!m) {  // stopped
+          found_.complete = false;
+          continue;
+        }
         seen_.insert(to_json(p).dump());
         found_.history.push_back({name, p, *m});
         if (!m->failure.empty()) continue;
         ratios_[to_json(p).dump()] = m->ratio;
+        if (pace.least > kFirst.least && worst_shape(*m) > kWorst) continue;
         through.push_back(p);
         if (m->ratio < found_.ratio) found_.ratio = m->ratio;
       }
+      longest_batch_ = std::max(longest_batch_, Clock::now() - begin);
     }
     sort(&through);
     return through;
+  }
+  // As far as there is time for it.
+  std::vector<Params> better(const std::string &name, const std::vector<Params> &points, const Pace &pace, double from,
+                             double to) {
+    const std::vector<Params> through = rung(name, points, pace, from, to);
+    return through.empty() && !found_.complete ? points : through;
   }
 
   // Fresh rounds for the best one alone: of many candidates the best was lucky, too.
@@ -161,7 +184,7 @@ class Search {
     if (!m.failure.empty()) return;
     found_.doubt = uncertainty(m.rounds);
     found_.base_seconds = found_.seconds = m.base_seconds;
-    if (m.ratio > kWorthIt || m.ratio + found_.doubt >= 1) return;
+    if (m.ratio > kWorthIt || m.ratio + found_.doubt >= 1 || worst_shape(m) > kWorst) return;
     found_.winner = best;
     found_.ratio = m.ratio;
     found_.seconds = m.seconds;
@@ -173,6 +196,7 @@ class Search {
   Log &log_;
   const Report &progress_;
   Found found_;
+  Clock::duration longest_batch_{};
   std::list<Workshop::Candidate> made_;  // the default first
   std::set<std::string> seen_;
   std::map<std::string, double> ratios_;  // of the last rung that a point went through

@@ -22,7 +22,8 @@ struct Found {
   std::vector<double> seconds, base_seconds;  // by shape
   size_t space = 0, tried = 0;                // legal combinations, and those that were compiled
   std::vector<Step> history;
-  bool complete = false;  // not cut off by Ctrl-C or the budget
+  bool complete = true;  // not cut off by Ctrl-C or the budget
+  double roof = 0;       // GB/s that memory gives one thread for tensors of this size
 };
 
 using Clock = std::chrono::steady_clock;

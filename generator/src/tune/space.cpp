@@ -18,6 +18,7 @@ struct Call {
   int cut;
   bool walks;
   double tensors;
+  const char *access;
 };
 
 // cross_entropy_forward cuts cross_entropy_forward_backward too, where it matters: a block's logits shall still be in
@@ -29,41 +30,65 @@ const std::vector<Call> &calls() {
        {LOSSGEN_STAGE_log_softmax_forward},
        LOSSGEN_STAGE_log_softmax_forward,
        true,
-       2},
+       2,
+       "copy"},
       {"log_softmax_backward",
        "log_softmax",
        {LOSSGEN_STAGE_log_softmax_backward},
        LOSSGEN_STAGE_log_softmax_backward,
        true,
-       3},
-      {"nll_loss_forward", "nll_loss", {LOSSGEN_STAGE_nll_loss_forward}, LOSSGEN_STAGE_nll_loss_forward, false, 0},
-      {"nll_loss_backward", "nll_loss", {LOSSGEN_STAGE_nll_loss_backward}, LOSSGEN_STAGE_nll_loss_backward, false, 1},
+       3,
+       "copy"},
+      {"nll_loss_forward",
+       "nll_loss",
+       {LOSSGEN_STAGE_nll_loss_forward},
+       LOSSGEN_STAGE_nll_loss_forward,
+       false,
+       0,
+       "read"},
+      {"nll_loss_backward",
+       "nll_loss",
+       {LOSSGEN_STAGE_nll_loss_backward},
+       LOSSGEN_STAGE_nll_loss_backward,
+       false,
+       1,
+       "copy"},
       {"cross_entropy_forward",
        "cross_entropy",
        {LOSSGEN_STAGE_cross_entropy_forward, LOSSGEN_STAGE_cross_entropy_forward_exact},
        -1,
        true,
-       1},
-      {"cross_entropy_backward", "cross_entropy", {LOSSGEN_STAGE_cross_entropy_backward}, -1, false, 2},
+       1,
+       "read"},
+      {"cross_entropy_backward", "cross_entropy", {LOSSGEN_STAGE_cross_entropy_backward}, -1, false, 2, "copy"},
       {"cross_entropy_forward_backward",
        "cross_entropy",
        {LOSSGEN_STAGE_cross_entropy_forward_terms, LOSSGEN_STAGE_cross_entropy_backward_terms},
        LOSSGEN_STAGE_cross_entropy_forward,
        true,
-       2},
+       2,
+       "update"},
       {"cross_entropy_general",
        "cross_entropy",
        {LOSSGEN_STAGE_cross_entropy_forward_general, LOSSGEN_STAGE_cross_entropy_backward_general},
        LOSSGEN_STAGE_cross_entropy_forward_general,
        true,
-       2},
-      {"cross_entropy_probs_forward", "cross_entropy_probs", {LOSSGEN_STAGE_cross_entropy_probs_forward}, -1, true, 2},
+       2,
+       "update"},
+      {"cross_entropy_probs_forward",
+       "cross_entropy_probs",
+       {LOSSGEN_STAGE_cross_entropy_probs_forward},
+       -1,
+       true,
+       2,
+       "read"},
       {"cross_entropy_probs_forward_backward",
        "cross_entropy_probs",
        {LOSSGEN_STAGE_cross_entropy_probs_backward},
        LOSSGEN_STAGE_cross_entropy_probs_forward,
        false,
-       3},
+       3,
+       "update"},
   };
   return list;
 }
@@ -160,6 +185,7 @@ std::string Unit::name() const {
 }
 
 double Unit::tensors() const { return call_named(call).tensors; }
+std::string Unit::access() const { return call_named(call).access; }
 
 std::vector<std::string> tunable_calls(const std::vector<std::string> &wanted) {
   std::string known;

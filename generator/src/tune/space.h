@@ -33,8 +33,9 @@ struct Unit {
   int cut = -1;  // the stage whose block_bytes cuts this call's rows, -1: not this unit's to say
   std::vector<Axis> axes;
 
-  std::string name() const;  // "cross_entropy_forward f32 rows x86-64-v4", with the constant
-  double tensors() const;    // logit-sized tensors read and written by a call
+  std::string name() const;    // "cross_entropy_forward f32 rows x86-64-v4", with the constant
+  double tensors() const;      // logit-sized tensors read and written by a call
+  std::string access() const;  // how: "read", "copy" or "update" (in place)
   KernelKey key(lossgen_stage_id stage) const { return {stage, dtype, layout, target, classes}; }
   bool same_kernels(const Unit &other) const {
     return op == other.op && dtype == other.dtype && layout == other.layout && target == other.target &&

@@ -100,15 +100,10 @@ class Tuning {
                   {"machine", machine_}, {"threads", o_.threads},       {"seed", o_.seed},
                   {"runner", o_.runner}, {"command", command_of(o_)}};
     Log log(o_.log, start, o_.resume);
-    const Clock::time_point begin = Clock::now(),
-                            end = o_.budget > 0 ? begin + seconds(o_.budget * 60) : Clock::time_point::max();
+    const Clock::time_point end = o_.budget > 0 ? Clock::now() + seconds(seconds_left()) : Clock::time_point::max();
     TuneProgress progress(units.size(), end);
     SearchOptions search_options{measure_, o_.seed, end, json::array()};
     for (size_t i = 0; i < units.size() && !stop_asked(); i++) {
-      if (Clock::now() > end) {
-        std::printf("the budget is spent after %zu of %zu kernels; --resume goes on\n", i, units.size());
-        break;
-      }
       // Its share; with less than kLeast nothing comes of it, so that the last ones are left out rather than all cut
       // short.
       constexpr double kLeast = 20;
@@ -116,11 +111,13 @@ class Tuning {
         search_options.deadline =
             std::min(end, Clock::now() + std::max(seconds(kLeast), (end - Clock::now()) / (int64_t)(units.size() - i)));
       progress.begin(i, units[i].name());
-      bandwidth(units[i]);
-      const Found f =
-          search(units[i], search_options, workshop_, log,
-                 [&](double done, double best, const std::string &what) { progress.update(done, best, what); });
+      const Clock::time_point begin = Clock::now();
+      const double memory = roof(units[i]);
+      Found f = search(units[i], search_options, workshop_, log,
+                       [&](double done, double best, const std::string &what) { progress.update(done, best, what); });
       progress.clear();
+      f.roof = memory;
+      const double spent = std::chrono::duration<double>(Clock::now() - begin).count();
       found_.push_back(f);
       if (f.ratio < 1)
         for (const json &e : entries_for(f.unit, f.winner)) search_options.earlier.push_back(e);
@@ -130,6 +127,11 @@ class Tuning {
                  {"unit", unit_text(f.unit)},
                  {"ratio", f.ratio},
                  {"params", to_json(f.winner)},
+                 {"default_seconds", f.base_seconds},
+                 {"seconds", f.seconds},
+                 {"default_of_roof", share_of_roof(f, f.base_seconds)},
+                 {"of_roof", share_of_roof(f, f.seconds)},
+                 {"spent", spent},
                  {"complete", f.complete}});
       // Kept as it is known: a run that is cut off here has lost one unit.
       write_result(o_.out, found_, machine_, command_of(o_), o_.seed, o_.threads);
@@ -137,15 +139,15 @@ class Tuning {
     }
     const auto known =
         std::count_if(found_.begin(), found_.end(), [](const Found &f) { return !f.base_seconds.empty(); });
-    if (stop_asked())
-      std::printf("stopped: %d of %zu kernels are decided, the log has the rest; --resume goes on\n", (int)known,
-                  units.size());
+    if (interrupted() || found_.size() < units.size() || !found_.back().complete)
+      std::printf("%s: %d of %zu kernels are decided, the log has the rest; --resume goes on\n",
+                  interrupted() ? "stopped" : "the budget is spent", (int)known, units.size());
     std::printf("%s: add it to SCHEDULES of lossgen_add_library, or to `lossgen emit --schedules`\n", o_.out.c_str());
     if (!o_.report.empty() || !o_.pictures.empty()) {
-      write_report(o_.report, o_.pictures, {found_, machine_, rates_, general_, command_of(o_), o_.seed});
+      write_report(o_.report, o_.pictures, {found_, machine_, general_, command_of(o_), o_.seed});
       if (!o_.report.empty()) std::printf("%s: why\n", o_.report.c_str());
     }
-    return stop_asked() ? 130 : 0;
+    return interrupted() ? 130 : 0;
   }
 
   int check() {
@@ -197,10 +199,15 @@ class Tuning {
     return newest;
   }
 
-  // Of memory as large as what the unit's first shape moves.
-  void bandwidth(const Unit &unit) {
+  // GB/s of memory as large as what the unit's first shape moves, accessed as the call does.
+  double roof(const Unit &unit) {
     const int64_t bytes = unit.shapes[0].elements() * storage_type(unit.dtype).bytes();
-    if (!rates_.count(bytes)) rates_[bytes] = probe_.ask("bandwidth " + std::to_string(bytes));
+    try {
+      if (!rates_.count(bytes)) rates_[bytes] = probe_.ask("bandwidth " + std::to_string(bytes));
+    } catch (const std::exception &) {
+      if (!stop_asked()) throw;
+    }
+    return rates_.count(bytes) ? rates_[bytes].value(unit.access(), 0.0) : 0;
   }
 
   // What the constant brings: its winner beside the general kernel with what has been found for that.
@@ -252,6 +259,8 @@ class Tuning {
 
 int tune(const TuneOptions &options) {
   stop_on_ctrl_c();
+  constexpr double kGoodbye = 1;  // second, to write what is known
+  if (options.budget > 0) stop_after(options.budget * 60 - kGoodbye);
   Tuning tuning(options);
   return options.check.empty() ? tuning.find() : tuning.check();
 }

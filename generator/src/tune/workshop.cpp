@@ -70,6 +70,7 @@ Workshop::Workshop(const Toolchain &tools) : tools_(tools) {
                      object.string() + ".log"});
   }
   const std::vector<std::string> failures = run_tasks(tasks, tools.jobs, tools.seconds);
+  if (stop_asked()) throw std::runtime_error("stopped before the runner was compiled");
   for (size_t i = 0; i < failures.size(); i++)
     if (!failures[i].empty())
       throw std::runtime_error("the runner does not compile (" + tools.cxx + "): " + failures[i] + "; see " +
