@@ -34,7 +34,7 @@ int lanes_of_few_classes(const KernelKey &key, const Params &p) {
 
 const std::vector<ParamField> &param_fields() {
   static const std::vector<ParamField> fields = {
-      {"vector", &Params::vector, 1, LOSSGEN_MOST_UNROLLED_ROWS},
+      {"vector", &Params::vector, 1, 64},
       {"unroll", &Params::unroll, 1, 16},
       {"prefetch", &Params::prefetch, 0, 4096},
       {"class_group", &Params::class_group, 1, 32},

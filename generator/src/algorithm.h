@@ -50,7 +50,7 @@ inline bool is_unrolled(lossgen_stage_id stage) {
 // but by the same power in all terms of a row if the product with it is not rounded, which x86-64-v2 does. Below 8 classes a maximum
 // costs next to nothing: 2 classes, 8.8 ms with and without.
 inline bool does_without_reference(const KernelKey &key) {
-  return is_unrolled(key.stage) && key.target != LOSSGEN_TARGET_x86_64_v2 && key.classes >= 8;
+  return is_unrolled(key.stage) && key.target != LOSSGEN_TARGET_x86_64_v2 && key.classes >= LOSSGEN_FEWEST_EXACT;
 }
 inline bool has_reference(const KernelKey &key) { return !does_without_reference(key) || is_exact_unrolled(key.stage); }
 

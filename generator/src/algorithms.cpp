@@ -75,11 +75,13 @@ Row row_of(const Builder &b, const Expr &others, const Expr &base, const Expr &x
   return row;
 }
 
-// Terms without a reference. In rows where they do not hold, lse is NaN.
-Row row_without_reference(const Builder &b, const Expr &others, const Expr &own, const Expr &x_y) {
+// Terms without a reference. In rows where they do not hold, lse is NaN. scale(sum): what the gradient multiplies them by, a / sum.
+Row row_without_reference(const Builder &b, const Expr &others, const Expr &own, const Expr &x_y,
+                          const Expr &a, const std::function<Expr(const Expr &sum)> &scale) {
   Row row;
   row.sum = strict_float(others + own);
-  Expr holds = is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(row.sum, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT);
+  Expr holds = is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(others, LOSSGEN_LEAST_OTHERS, LOSSGEN_SUM_LIMIT);
+  if (a.defined()) holds = holds && (is_zero(a) || is_within(magnitude(scale(row.sum)), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
   row.nll = log1p_positive(strict_float(others / own));
   row.lse = select(holds, strict_float(x_y + row.nll), not_a_number(b.acc()));
   return row;
@@ -193,11 +195,16 @@ Algorithm cross_entropy_fused(Builder &b) {
   if (picks) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.row());
   // A Func of its own: within strict_float it would not be fused as the other terms are.
   else if (!exact) own = b.once_per_row("own", {b.exp_of_difference(picked(b.row()), zero, Above::checked)})(b.row());
+  Func scale;
+  const auto make_scale = [&](const Expr &sum) {
+    scale = b.once_per_row("scale", {a(b.index()) / sum});
+    return scale(b.row());
+  };
   const Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own)
-                        : row_without_reference(b, others(b.row()), own, picked(b.row()));
+                        : row_without_reference(b, others(b.row()), own, picked(b.row()), backward ? Expr(a(b.index())) : Expr(), make_scale);
+  if (backward && exact) make_scale(row.sum);
   b.rows("row", {select(ignored, zero, row.nll), row.lse});
   if (!backward) return b.stage();
-  Func scale = b.once_per_row("scale", {a(b.index()) / row.sum});
   Expr grad = term(b.c()) * scale(b.row()) - select(target(b.c()), a(b.index()), zero);
   b.logits("grad_logits", select(ignored, zero, grad));
   return b.stage();

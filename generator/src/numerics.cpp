@@ -64,9 +64,16 @@ Expr is_finite_number(const Expr &x) {
 }
 
 Expr is_within(const Expr &x, double low, double high) {
-  const auto bits = [&](double v) { return to_bits(number(x.type(), v)); };
-  return to_bits(x) - bits(low) <= bits(high) - bits(low);
+  const Expr first = to_bits(number(x.type(), low));
+  return to_bits(x) - first <= to_bits(number(x.type(), high)) - first;
 }
+
+Expr magnitude(const Expr &x) {
+  const Type bits = format_of(x.type()).bits;
+  return reinterpret(x.type(), to_bits(x) & Internal::UIntImm::make(bits, ~0ull >> (65 - bits.bits())));
+}
+
+Expr is_zero(const Expr &x) { return to_bits(magnitude(x)) == Internal::make_zero(format_of(x.type()).bits); }
 
 Expr unless_zero(const Expr &x, const Expr &y) {
   const Type t = x.type();

@@ -28,6 +28,10 @@ Halide::Expr is_finite_number(const Halide::Expr &x);
 // low <= x <= high, both positive; false for NaN. On the bits too.
 Halide::Expr is_within(const Halide::Expr &x, double low, double high);
 
+// x without its sign, and whether that is 0.
+Halide::Expr magnitude(const Halide::Expr &x);
+Halide::Expr is_zero(const Halide::Expr &x);
+
 // y, but -inf where x is 0.
 Halide::Expr unless_zero(const Halide::Expr &x, const Halide::Expr &y);
 

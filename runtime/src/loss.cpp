@@ -19,6 +19,8 @@ namespace lossgen {
 
 namespace {
 
+constexpr int64_t kMostAgainRows = kMostAgainBytes / (LOSSGEN_FEWEST_EXACT * 4);
+
 // What a chunk of rows adds up to. Chunks are summed in order. A cache line each: neighbours belong to different threads.
 struct alignas(64) Sums {
   double loss, weight;
@@ -102,8 +104,8 @@ class LossRun {
     bool marks[Rows];
   };
 
-  // The same for few rows, whose targets are read once.
-  lossgen_status run_one_block() {
+  // The same for few rows, whose targets are read once. Not inlined, as the others that have a block's numbers: each takes 40 KB.
+  __attribute__((noinline)) lossgen_status run_one_block() {
     ScratchOf<kMaxBlockRows> s;
     const Block b = block_at(p_, 0, 0, p_.rows);
     if (!load_classes(b, s.cls)) return report_bad_target(call_);
@@ -193,7 +195,7 @@ class LossRun {
     sums->weight += weighted_ ? sum(s.w + i, n) : (double)kept;
   }
 
-  void count_targets(int64_t first, int64_t end) {
+  __attribute__((noinline)) void count_targets(int64_t first, int64_t end) {
     ScratchOf<kMaxBlockRows> s;
     std::fill(sums_ + first, sums_ + end, Sums{});
     Block b;
@@ -204,7 +206,7 @@ class LossRun {
     }
   }
 
-  void run_chunks(int64_t first, int64_t end) {
+  __attribute__((noinline)) void run_chunks(int64_t first, int64_t end) {
     ScratchOf<kMaxBlockRows> s;
     std::fill(sums_ + first, sums_ + end, Sums{});
     Workspace workspace(call_.options);
@@ -283,34 +285,49 @@ class LossRun {
   __attribute__((noinline)) void run_unrolled_exact(const Block &b, const Scratch &s) const {
     const int64_t granule = k_.unrolled_exact->block_granule;
     const auto all_left = [&](int64_t i) { return std::all_of(s.lse + i, s.lse + i + granule, [](S x) { return x != x; }); };
+    const auto none_left = [&](int64_t i) { return !any_nan(s.lse + i, granule); };
     for (int64_t i = 0, n; i < b.rows; i += n) {
-      for (n = 0; i + n < b.rows && all_left(i + n);) n += granule;
-      if (n > 0) {
-        const Block again = part_of(p_, b, i, n);
-        call_unrolled(k_.unrolled_exact, again, s.from(i), call_.want_grad ? &Buffer2(p_, kOut, again, 0, n) : nullptr);
-        continue;
-      }
-      n = granule;
-      if (any_nan(s.lse + i, n)) run_some_exact(part_of(p_, b, i, n), s.from(i));
+      const bool all = all_left(i), none = none_left(i);
+      // As many vectors alike as there are; some rows of a vector, as many as there is room for.
+      const int64_t most = all || none ? b.rows - i : std::max(granule, kMostAgainBytes / (p_.classes * (int64_t)sizeof(S)) / granule * granule);
+      for (n = granule; i + n < b.rows && n + granule <= most && all_left(i + n) == all && none_left(i + n) == none;) n += granule;
+      if (none) continue;
+      const Block again = part_of(p_, b, i, n);
+      if (all) call_unrolled(k_.unrolled_exact, again, s.from(i), call_.want_grad ? &Buffer2(p_, kOut, again, 0, n) : nullptr);
+      else run_some_exact(again, s.from(i));
     }
   }
 
   void run_some_exact(const Block &b, const Scratch &s) const {
-    ScratchOf<LOSSGEN_MOST_UNROLLED_ROWS> again;
-    std::copy_n(s.cls, b.rows, again.cls);
-    std::copy_n(s.a, b.rows, again.a);
-    const Tensor &out = p_.matrix[kOut];
-    alignas(64) char gradient[LOSSGEN_MOST_UNROLLED * LOSSGEN_MOST_UNROLLED_ROWS * sizeof(S)];
+    alignas(64) char gradient[kMostAgainBytes];
+    S nll[kMostAgainRows], lse[kMostAgainRows];
+    Scratch again = s;
+    again.nll = nll, again.lse = lse;
     const bool planes = p_.layout == LOSSGEN_LAYOUT_planes;
-    const int64_t pitch = planes ? b.rows : p_.classes, bytes = out.bytes();
+    const int64_t pitch = planes ? b.rows : p_.classes;
     call_unrolled(k_.unrolled_exact, b, again, call_.want_grad ? &Buffer2(p_, gradient, b.rows, pitch) : nullptr);
+    int32_t left[kMostAgainRows];
+    int64_t count = 0;
     for (int64_t i = 0; i < b.rows; i++) {
       if (s.lse[i] == s.lse[i]) continue;
-      s.nll[i] = again.nll[i];
-      s.lse[i] = again.lse[i];
-      for (int64_t c = 0; call_.want_grad && c < p_.classes; c++)
-        memcpy(out.data + (b.matrix[kOut] + i * p_.inner.matrix[kOut] + c * p_.class_stride[kOut]) * bytes,
-               gradient + (planes ? c * pitch + i : i * pitch + c) * bytes, (size_t)bytes);
+      left[count++] = (int32_t)i;
+      s.nll[i] = nll[i];
+      s.lse[i] = lse[i];
+    }
+    const auto copy = [&](auto element) {
+      using T = decltype(element);
+      T *out = (T *)p_.matrix[kOut].data + b.matrix[kOut];
+      const int64_t step = p_.class_stride[kOut], rows = p_.inner.matrix[kOut];
+      for (int64_t c = 0; planes && c < p_.classes; c++)
+        for (int64_t k = 0; k < count; k++) out[c * step + left[k] * rows] = ((const T *)gradient)[c * pitch + left[k]];
+      for (int64_t k = 0; !planes && k < count; k++)
+        for (int64_t c = 0; c < p_.classes; c++) out[c * step + left[k] * rows] = ((const T *)gradient)[left[k] * pitch + c];
+    };
+    if (!call_.want_grad) return;
+    switch (p_.matrix[kOut].bytes()) {
+      case 2: return copy(uint16_t());
+      case 4: return copy(float());
+      default: return copy(double());
     }
   }
 

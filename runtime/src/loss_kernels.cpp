@@ -27,9 +27,11 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
                                            : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
     found.unrolled_exact = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact
                                                 : LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact);
-    // In place nothing can be done again. And schedules may have given the exact one longer vectors, which cannot do the other's rows.
+    // In place nothing can be done again. And schedules may have given the exact one longer vectors, which cannot do the other's rows, or
+    // which the room for them does not hold.
     if (found.unrolled && found.unrolled_exact &&
-        ((gradient && in_place) || found.unrolled->block_granule % found.unrolled_exact->block_granule != 0))
+        ((gradient && in_place) || found.unrolled->block_granule % found.unrolled_exact->block_granule != 0 ||
+         found.unrolled_exact->block_granule * row_bytes > kMostAgainBytes))
       found.unrolled = std::exchange(found.unrolled_exact, nullptr);
   }
   return found;

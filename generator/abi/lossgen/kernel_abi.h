@@ -111,8 +111,8 @@
 
 /* For a few classes, known at compile time (rows, planes): all terms of a vector or a tile of rows stay in registers or on the
  * stack, so both stages in one, with d = a. Takes whole vectors of rows: multiples of block_granule. Terms are exp(logits), without a
- * reference, which is right as long as LOSSGEN_LEAST_TERM <= exp(x[y]) and all terms add up to at most LOSSGEN_SUM_LIMIT; of other
- * rows lse is NaN, and the exact stage does them again: so the gradient must not replace the logits. */
+ * reference. Where the row's own term, the sum of the others, or a over all of them is beyond the limits below, lse is NaN, and the
+ * exact stage does the row again: so the gradient must not replace the logits. */
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled(A) \
   A(in, logits, 2, logit)                              \
   A(in, cls, 1, i32)                                   \
@@ -125,7 +125,8 @@
   A(out, nll, 1, acc)                                           \
   A(out, lse, 1, acc)                                           \
   A(out, grad_logits, 2, logit)
-/* The same relative to the row's maximum: right for every input, in place too. Without fused multiply-adds (x86-64-v2) the stages above are these. */
+/* The same relative to the row's maximum: right for every input, in place too. With fewer than 8 classes,
+ * and without fused multiply-adds (x86-64-v2), the stages above are these. */
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled_exact(A) LOSSGEN_ARGS_cross_entropy_forward_unrolled(A)
 #define LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled_exact(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
 
@@ -301,8 +302,8 @@ enum lossgen_divide_by {
 
 /* Up to so many classes, known at compile time, have the stages named unrolled. */
 #define LOSSGEN_MOST_UNROLLED 32
-/* No more rows are a whole vector of theirs. */
-#define LOSSGEN_MOST_UNROLLED_ROWS 64
+/* From so many on, some of them have exact ones beside them. */
+#define LOSSGEN_FEWEST_EXACT 8
 
 /* A gradient keeps exp of a block's logits in scratch (the stages named terms) where a row's logits take at most the one: they
  * and their terms should stay in an L2 cache; and where all logits together take at least the other: with fewer a second exp
@@ -315,8 +316,11 @@ enum lossgen_divide_by {
 
 /* Above this, sum's reciprocal times a gradient could leave the normal range. */
 #define LOSSGEN_SUM_LIMIT 0x1p60
-/* Below this, terms without a reference that still count beside the row's own could leave it. */
+/* Terms without a reference: the row's own, and the sum of the others, which loses terms below the normal numbers; the quotient of the
+ * two stays in the range of f32. And what a gradient multiplies terms by. */
 #define LOSSGEN_LEAST_TERM 0x1p-60
+#define LOSSGEN_LEAST_OTHERS 0x1p-90
+#define LOSSGEN_SCALE_LIMIT 0x1p100
 
 #ifdef __cplusplus
 extern "C" {

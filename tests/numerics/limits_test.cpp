@@ -1,0 +1,75 @@
+// Kernels of known classes have exp without a reference: rows at the limits of its range, where a term, a sum or their quotient with an
+// upstream gradient would leave the numbers that f32 has, must come out as everywhere else.
+#include <lossgen/accuracy.h>
+
+#include <cmath>
+#include <limits>
+
+#include "layout.h"
+#include "targets.h"
+
+namespace {
+
+struct Row {
+  float own, others, upstream;  // x[y], the other classes' logits, the row's gradient
+};
+// A confident row's loss is far smaller than its terms; e^-87 is the smallest normal number, e^88 the largest.
+const Row kRows[] = {{0, -3, 1},     {-40, -90, 1},  {-41, -98, 1},   {-41, -103, 1}, {-41.5, -41.5, 1}, {-42, -42, 1},  {-20, -100, 1},
+                     {-5, -89, 1},   {41, 38, 1},    {42, 41, 1},     {0, 80, 1},     {60, -60, 1},      {-60, 60, 1},   {36, 36, 1e-30f},
+                     {38, 38, 1e-28f}, {-38, -38, 1e25f}, {-30, -30, 1e28f}, {5, 4, 0}, {-38, -38, 0}};
+
+class Limits : public OnTarget {};
+
+TEST_P(Limits, OfTermsWithoutAReference) {
+  const int64_t classes = 21, rows = 16 * std::size(kRows);
+  for (const Order order : {Order::rows, Order::planes}) {
+    const Layout layout(order, 1, classes, rows);
+    for (const bool alike : {true, false}) {  // whole vectors of one kind of row, or all kinds in each
+      const auto kind = [&](int64_t r) { return kRows[alike ? r / 16 : r % static_cast<int64_t>(std::size(kRows))]; };
+      std::vector<float> x(layout.span()), gradient(x.size()), loss(rows), upstream(rows);
+      std::vector<int64_t> y(rows);
+      for (int64_t r = 0; r < rows; ++r) {
+        y[r] = r % classes;
+        upstream[r] = kind(r).upstream;
+        for (int64_t c = 0; c < classes; ++c) x[layout.offset(r, c)] = c == y[r] ? kind(r).own : kind(r).others;
+      }
+      const int32_t rank = static_cast<int32_t>(layout.row_shape.size());
+      const auto matrix = [&](std::vector<float> &data) {
+        return lossgen_tensor_strided(data.data(), lossgen_dtype(kDLFloat, 32), static_cast<int32_t>(layout.shape.size()),
+                                      layout.shape.data(), layout.strides.data());
+      };
+      const auto per_row = [&](void *data, DLDataType type) { return lossgen_tensor(data, type, rank, layout.row_shape.data()); };
+      DLTensor tx = matrix(x), tg = matrix(gradient);
+      const DLTensor ty = per_row(y.data(), lossgen_dtype(kDLInt, 64)), tu = per_row(upstream.data(), lossgen_dtype(kDLFloat, 32));
+      DLTensor tl = per_row(loss.data(), lossgen_dtype(kDLFloat, 32));
+      lossgen_options o = LOSSGEN_OPTIONS_INIT;
+      o.reduction = LOSSGEN_REDUCTION_NONE;
+      o.target = target();
+      ASSERT_EQ(lossgen_cross_entropy_forward(&tx, &ty, &o, &tl, nullptr), LOSSGEN_OK) << lossgen_last_error();
+      const std::vector<float> forward = loss;
+      o.grad_loss = &tu;
+      for (DLTensor *out : {&tg, &tx}) {  // in place last
+        ASSERT_EQ(lossgen_cross_entropy_forward_backward(&tx, &ty, &o, &tl, out, nullptr), LOSSGEN_OK) << lossgen_last_error();
+        for (int64_t r = 0; r < rows; ++r) {
+          const Row row = kind(r);
+          const std::string where = "row " + std::to_string(r) + ", logits " + std::to_string(row.own) + " and " + std::to_string(row.others);
+          const double difference = row.others - row.own, sum = 1 + 20 * std::exp(difference);
+          const double expected = std::log1p(20 * std::exp(difference)), g = std::abs(row.upstream);
+          const double bound = LOSSGEN_F32_LOSS_RELATIVE * expected + std::numeric_limits<float>::min();
+          EXPECT_NEAR(forward[r], expected, bound) << where;
+          EXPECT_NEAR(loss[r], expected, bound) << where;
+          for (int64_t c = 0; c < classes; ++c) {
+            const double softmax = (c == y[r] ? 1 : std::exp(difference)) / sum;
+            EXPECT_NEAR((out == &tx ? x : gradient)[layout.offset(r, c)], row.upstream * (softmax - (c == y[r])), 1e-6 * g)
+                << where << ", class " << c;
+          }
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Target, Limits, testing::ValuesIn(host_targets()), target_case_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Limits);
+
+}  // namespace
