@@ -8,7 +8,6 @@
 
 #include "files.h"
 #include "lossgen/kernel_names.h"
-#include "storage.h"
 #include "svg.h"
 
 namespace lossgen {
@@ -47,12 +46,6 @@ bool searched(const Step &s) { return s.measurement.failure.empty() && (s.rung[0
 std::string brief(int value) {
   if (value >= 1 << 20 && value % (1 << 20) == 0) return std::to_string(value >> 20) + "M";
   return value >= 1024 && value % 1024 == 0 ? std::to_string(value / 1024) + "K" : std::to_string(value);
-}
-
-double gbps(const Found &f, const std::vector<double> &seconds) {
-  if (seconds.empty()) return 0;
-  const double bytes = (double)f.unit.shapes[0].elements() * storage_type(f.unit.dtype).bytes();
-  return f.unit.tensors() * bytes / seconds[0] / 1e9;
 }
 
 class Page {
@@ -101,7 +94,7 @@ class Page {
               format("%.4g", f.base_seconds[0] * 1e3) + "</td><td class=n>" + format("%.4g", f.seconds[0] * 1e3) +
               "</td><td class=n>" + (f.ratio < 1 ? format("%.3fx", 1 / f.ratio) : "default stays") + "</td>";
       if (f.unit.tensors() > 0)
-        text += "<td class=n>" + format("%.1f", gbps(f, f.seconds)) + "</td><td class=n>" +
+        text += "<td class=n>" + format("%.1f", rate(f.unit, f.seconds)) + "</td><td class=n>" +
                 percent(share_of_roof(f, f.seconds)) + "</td>";
       else text += "<td></td><td></td>";
       text += "<td>" + (f.ratio < 1 ? escaped(describe(f.unit, f.winner)) : "") + "</td></tr>\n";
@@ -128,6 +121,10 @@ class Page {
     else text = "<b>Nothing beats the default</b> by 1 % and more than the noise: it stays, and the file has no entry.";
     text += " " + std::to_string(f.tried) + " of " + std::to_string(f.space) +
             " legal combinations were compiled and timed.";
+    if (f.in_cache > 0)
+      text += " The default reaches " + percent(share_of_roof(f, f.base_seconds)) +
+              " of the roofline: memory of this size gives " + format("%.1f GB/s", f.memory) +
+              ", the kernel with all its logits in cache " + format("%.1f GB/s.", f.in_cache);
     if (!f.complete) text += " Cut off: not all that were to be.";
     const auto general = d_.general.find(unit_text(f.unit));
     if (general != d_.general.end())
@@ -140,13 +137,14 @@ class Page {
   }
 
   Chart roofline(const Found &f) const {
-    const double top = std::max({f.roof, gbps(f, f.seconds), gbps(f, f.base_seconds)}) * 1.12;
+    const double top = std::max({roof(f), rate(f.unit, f.seconds), rate(f.unit, f.base_seconds)}) * 1.12;
     const double step =
         std::pow(10, std::floor(std::log10(top))) / (top / std::pow(10, std::floor(std::log10(top))) < 3 ? 2 : 1);
     Chart chart(240, 240, "GB/s, " + f.unit.shapes[0].text, 0, top, step, "%.4g");
-    chart.level(f.roof, kRoof, "memory of this size: " + format("%.1f", f.roof));
-    chart.bar(0.12, 0.3, gbps(f, f.base_seconds), kDefault, format("%.1f", gbps(f, f.base_seconds)));
-    chart.bar(0.58, 0.3, gbps(f, f.seconds), kWinner, format("%.1f", gbps(f, f.seconds)));
+    chart.level(roof(f), kRoof,
+                format("memory %.1f", f.memory) + (f.in_cache > 0 ? format(", in cache %.1f", f.in_cache) : ""));
+    chart.bar(0.12, 0.3, rate(f.unit, f.base_seconds), kDefault, format("%.1f", rate(f.unit, f.base_seconds)));
+    chart.bar(0.58, 0.3, rate(f.unit, f.seconds), kWinner, format("%.1f", rate(f.unit, f.seconds)));
     chart.x_label(0.27, "default");
     chart.x_label(0.73, f.ratio < 1 ? "tuned" : "default");
     return chart;
@@ -273,10 +271,6 @@ class Page {
 };
 
 }  // namespace
-
-double share_of_roof(const Found &f, const std::vector<double> &seconds) {
-  return f.roof > 0 ? gbps(f, seconds) / f.roof : 0;
-}
 
 void write_report(const std::string &page, const std::string &pictures, const ReportData &data) {
   const std::string html = Page(data, pictures).html();

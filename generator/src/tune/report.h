@@ -20,9 +20,6 @@ struct ReportData {
   uint64_t seed;
 };
 
-// Of what memory of this size gives one thread that does nothing else; of the first shape.
-double share_of_roof(const Found &found, const std::vector<double> &seconds);
-
 // page: the file, or ""; pictures: a folder that gets each picture as SVG too, or "".
 void write_report(const std::string &page, const std::string &pictures, const ReportData &data);
 

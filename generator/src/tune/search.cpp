@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "schedule_file.h"
+#include "storage.h"
 
 namespace lossgen {
 
@@ -75,7 +76,10 @@ class Search {
     best.resize(std::min<size_t>(best.size(), 2));
     best = better("4 final", best, kFinal, 0.85, 0.93);
     found_.ratio = 1;
-    if (!best.empty() && !stop_asked()) confirm(best[0]);
+    if (!best.empty() && !stop_asked()) {
+      confirm(best[0]);
+      if (unit_.tensors() > 0) time_in_cache(best[0]);
+    }
     found_.tried = seen_.size();
     progress_(1, found_.ratio, "done");
     return found_;
@@ -172,14 +176,9 @@ class Search {
   // Fresh rounds for the best one alone: of many candidates the best was lucky, too.
   void confirm(const Params &best) {
     const std::string name = "5 confirmed";
-    if (!log_.known(unit_, best, name)) {
-      make({best});
-      std::vector<Measurement> results;
-      measure(unit_, candidate(found_.standard), {&candidate(best)}, options_.measure, kFinal, &results);
-      if (results[0].failure == "stopped") return;
-      log_.add(unit_, best, name, results[0]);
-    }
-    const Measurement &m = *log_.known(unit_, best, name);
+    const Measurement *known = alone(unit_, best, name);
+    if (!known) return;
+    const Measurement &m = *known;
     found_.history.push_back({name, best, m});
     if (!m.failure.empty()) return;
     found_.doubt = uncertainty(m.rounds);
@@ -188,6 +187,32 @@ class Search {
     found_.winner = best;
     found_.ratio = m.ratio;
     found_.seconds = m.seconds;
+  }
+
+  // On so few rows that they stay in L2.
+  void time_in_cache(const Params &best) {
+    constexpr int64_t kBytes = 256 << 10;
+    Unit few = unit_;
+    Shape s = few.shapes[0];
+    const int64_t rows = std::max<int64_t>(1, kBytes / storage_type(unit_.dtype).bytes() / s.classes);
+    s.inner = std::min(s.inner, rows);
+    s.rows = std::min(s.rows, rows / s.inner);
+    s.text =
+        std::to_string(s.rows) + "x" + std::to_string(s.classes) + (s.inner > 1 ? "x" + std::to_string(s.inner) : "");
+    few.shapes = {s};
+    const Measurement *m = alone(few, best, "in cache");
+    if (m && m->failure.empty()) found_.in_cache = std::max(rate(few, m->seconds), rate(few, m->base_seconds));
+  }
+
+  const Measurement *alone(const Unit &unit, const Params &point, const std::string &name) {
+    if (!log_.known(unit, point, name)) {
+      make({point});
+      std::vector<Measurement> results;
+      measure(unit, candidate(found_.standard), {&candidate(point)}, options_.measure, kFinal, &results);
+      if (results[0].failure == "stopped") return nullptr;
+      log_.add(unit, point, name, results[0]);
+    }
+    return log_.known(unit, point, name);
   }
 
   const Unit &unit_;
@@ -203,6 +228,16 @@ class Search {
 };
 
 }  // namespace
+
+double rate(const Unit &unit, const std::vector<double> &seconds) {
+  if (seconds.empty()) return 0;
+  return unit.tensors() * (double)unit.shapes[0].elements() * storage_type(unit.dtype).bytes() / seconds[0] / 1e9;
+}
+
+double roof(const Found &f) {
+  const double lower = f.in_cache > 0 ? std::min(f.memory, f.in_cache) : f.memory;
+  return std::max(lower, rate(f.unit, f.seconds));  // what was reached can be reached
+}
 
 nlohmann::json schedule_with(const nlohmann::json &entries) {
   return {{"schema_version", kScheduleSchemaVersion}, {"schedules", entries}};

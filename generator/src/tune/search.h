@@ -23,7 +23,9 @@ struct Found {
   size_t space = 0, tried = 0;                // legal combinations, and those that were compiled
   std::vector<Step> history;
   bool complete = true;  // not cut off by Ctrl-C or the budget
-  double roof = 0;       // GB/s that memory gives one thread for tensors of this size
+  // Of the roofline, GB/s: what memory of this size gives one thread that does nothing else; and the better one of
+  // default and winner when all of its logits are in cache, so that only its instructions take time.
+  double memory = 0, in_cache = 0;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -34,6 +36,13 @@ struct SearchOptions {
   Clock::time_point deadline = Clock::time_point::max();
   nlohmann::json earlier = nlohmann::json::array();  // entries of the units before, which candidates build on
 };
+
+// GB/s: of a call on the unit's first shape; the lower part of the roofline.
+double rate(const Unit &unit, const std::vector<double> &seconds);
+double roof(const Found &found);
+inline double share_of_roof(const Found &found, const std::vector<double> &seconds) {
+  return roof(found) > 0 ? rate(found.unit, seconds) / roof(found) : 0;
+}
 
 // progress: fraction of this unit, best ratio so far, what is going on.
 using Report = std::function<void(double, double, const std::string &)>;

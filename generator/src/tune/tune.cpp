@@ -112,11 +112,11 @@ class Tuning {
             std::min(end, Clock::now() + std::max(seconds(kLeast), (end - Clock::now()) / (int64_t)(units.size() - i)));
       progress.begin(i, units[i].name());
       const Clock::time_point begin = Clock::now();
-      const double memory = roof(units[i]);
+      const double memory = bandwidth(units[i]);
       Found f = search(units[i], search_options, workshop_, log,
                        [&](double done, double best, const std::string &what) { progress.update(done, best, what); });
       progress.clear();
-      f.roof = memory;
+      f.memory = memory;
       const double spent = std::chrono::duration<double>(Clock::now() - begin).count();
       found_.push_back(f);
       if (f.ratio < 1)
@@ -129,6 +129,8 @@ class Tuning {
                  {"params", to_json(f.winner)},
                  {"default_seconds", f.base_seconds},
                  {"seconds", f.seconds},
+                 {"memory", f.memory},
+                 {"in_cache", f.in_cache},
                  {"default_of_roof", share_of_roof(f, f.base_seconds)},
                  {"of_roof", share_of_roof(f, f.seconds)},
                  {"spent", spent},
@@ -156,6 +158,11 @@ class Tuning {
     if (!stale.empty()) std::printf("%s\n", stale.c_str());
     json before = json::array();
     for (const Tuned &tuned : read_result(o_.check, &threads)) {
+      const std::vector<std::string> usable = split_words(machine_.value("targets", ""));
+      if (std::find(usable.begin(), usable.end(), kTargetNames[tuned.unit.target]) == usable.end()) {
+        std::printf("%s: this machine cannot run it\n", tuned.unit.name().c_str());
+        continue;
+      }
       measure_.threads = threads;
       Workshop::Candidate standard{default_point(tuned.unit), schedule_with(before), "", ""}, candidate = standard;
       for (const json &e : tuned.entries) before.push_back(e);
@@ -200,7 +207,7 @@ class Tuning {
   }
 
   // GB/s of memory as large as what the unit's first shape moves, accessed as the call does.
-  double roof(const Unit &unit) {
+  double bandwidth(const Unit &unit) {
     const int64_t bytes = unit.shapes[0].elements() * storage_type(unit.dtype).bytes();
     try {
       if (!rates_.count(bytes)) rates_[bytes] = probe_.ask("bandwidth " + std::to_string(bytes));
