@@ -2,7 +2,7 @@
 #   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are (targets: but cuda-sm75, cuda-sm86 and opencl)
 #   [CLASSES n...]       class counts known at compile time, which get kernels of their own beside the general ones
 #   [TUNE_SHAPES shape...]  logits of your program, as 4096x1000 or 8x21x256x256, that <name>_tune measures
-#   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones
+#   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones. amd-epyc-9004: the file of that name that comes with lossgen
 #   [SCHEDULES_STALE error | warn | ignore]  what a file is that was tuned for other pipelines than this generator's
 #   [STATIC | SHARED]    default: by BUILD_SHARED_LIBS
 #   [PREFIX name])       first part of the symbols' and files' names; default: <name>
@@ -14,7 +14,7 @@
 # the variable LOSSGEN_GENERATOR, or the target lossgen::generator.
 #
 # The target <name>_tune, which nothing builds by itself, tunes the library's kernels on this machine and writes the last file of
-# SCHEDULES, or <name>_tuned.json in the build folder, with a report beside it; lossgen_tune does so for all libraries, one after
+# your own in SCHEDULES, or <name>_tuned.json in the build folder, with a report beside it; lossgen_tune does so for all libraries, one after
 # the other. The variable LOSSGEN_TUNE_OPTIONS has more options of `lossgen tune`: --budget 10, --runner ...
 #
 # STATIC: the objects are added to the archive after it is made, because their names are the generator's business and
@@ -37,6 +37,12 @@ endforeach()
 set_property(GLOBAL PROPERTY _lossgen_targets ${_lossgen_targets})
 file(STRINGS ${_lossgen_header} _lossgen_on_request REGEX "^#define LOSSGEN_TARGETS_ON_REQUEST ")
 set_property(GLOBAL PROPERTY _lossgen_on_request "${_lossgen_on_request}")
+
+# The tuned schedules that come with lossgen, in its sources or in the package.
+set_property(GLOBAL PROPERTY _lossgen_schedules ${CMAKE_CURRENT_LIST_DIR}/../schedules/tuned)
+if(_lossgen_data)
+  set_property(GLOBAL PROPERTY _lossgen_schedules ${_lossgen_data}/schedules)
+endif()
 
 # The CPU part of target names for the system compiled for, "" where lossgen has none.
 function(_lossgen_cpu result)
@@ -200,8 +206,15 @@ function(lossgen_add_library name)
     list(APPEND request --sanitize ${LOSSGEN_SANITIZE})
   endif()
   set(schedules "")
+  set(tuned ${CMAKE_CURRENT_BINARY_DIR}/${name}_tuned.json)
+  get_property(ready GLOBAL PROPERTY _lossgen_schedules)
   foreach(file IN LISTS arg_SCHEDULES)
-    get_filename_component(file "${file}" ABSOLUTE)
+    if(file MATCHES "^[a-z0-9-]+$" AND EXISTS "${ready}/${file}.json")
+      set(file "${ready}/${file}.json")
+    else()
+      get_filename_component(file "${file}" ABSOLUTE)
+      set(tuned "${file}")
+    endif()
     list(APPEND schedules "${file}")
   endforeach()
   if(schedules)
@@ -211,10 +224,6 @@ function(lossgen_add_library name)
     list(APPEND request --stale ${arg_SCHEDULES_STALE})
   endif()
 
-  set(tuned ${CMAKE_CURRENT_BINARY_DIR}/${name}_tuned.json)
-  if(schedules)
-    list(GET schedules -1 tuned)
-  endif()
   _lossgen_add_tune(${name} ${tuned} ${cpu} "${targets}" OPS ${arg_OPS} DTYPES ${arg_DTYPES} LAYOUTS ${arg_LAYOUTS}
                     CLASSES ${arg_CLASSES} TUNE_SHAPES ${arg_TUNE_SHAPES})
 
