@@ -35,7 +35,7 @@ struct Substitutes {
   const lossgen_kernel *forward_terms = nullptr, *backward_terms = nullptr;  // with exp computed once
 };
 // Room on the stack for the gradients of rows that unrolled_exact does again.
-constexpr int64_t kMostAgainBytes = 4 << 10;
+constexpr int64_t kMostAgainBytes = 8 << 10;
 
 // in_place: the gradient replaces the logits. saved_lse: backward from a lse that forward left.
 Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
