@@ -284,16 +284,19 @@ class LossRun {
   // for a row's bits must not depend on its neighbours.
   __attribute__((noinline)) void run_unrolled_exact(const Block &b, const Scratch &s) const {
     const int64_t granule = k_.unrolled_exact->block_granule;
-    const auto all_left = [&](int64_t i) { return std::all_of(s.lse + i, s.lse + i + granule, [](S x) { return x != x; }); };
-    const auto none_left = [&](int64_t i) { return !any_nan(s.lse + i, granule); };
+    enum Left { kNone, kSome, kAll };
+    const auto left_of = [&](int64_t i) {
+      const int64_t count = std::count_if(s.lse + i, s.lse + i + granule, [](S x) { return x != x; });
+      return count == 0 ? kNone : count < granule ? kSome : kAll;
+    };
+    const int64_t room = std::max(granule, kMostAgainBytes / (p_.classes * (int64_t)sizeof(S)) / granule * granule);
     for (int64_t i = 0, n; i < b.rows; i += n) {
-      const bool all = all_left(i), none = none_left(i);
-      // As many vectors alike as there are; some rows of a vector, as many as there is room for.
-      const int64_t most = all || none ? b.rows - i : std::max(granule, kMostAgainBytes / (p_.classes * (int64_t)sizeof(S)) / granule * granule);
-      for (n = granule; i + n < b.rows && n + granule <= most && all_left(i + n) == all && none_left(i + n) == none;) n += granule;
-      if (none) continue;
+      const Left left = left_of(i);
+      const int64_t most = left == kSome ? std::min(room, b.rows - i) : b.rows - i;
+      for (n = granule; n < most && left_of(i + n) == left;) n += granule;
+      if (left == kNone) continue;
       const Block again = part_of(p_, b, i, n);
-      if (all) call_unrolled(k_.unrolled_exact, again, s.from(i), call_.want_grad ? &Buffer2(p_, kOut, again, 0, n) : nullptr);
+      if (left == kAll) call_unrolled(k_.unrolled_exact, again, s.from(i), call_.want_grad ? &Buffer2(p_, kOut, again, 0, n) : nullptr);
       else run_some_exact(again, s.from(i));
     }
   }

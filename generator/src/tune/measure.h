@@ -21,8 +21,7 @@ constexpr Pace kFirst = {5, 5, 9, 20}, kSecond = {15, 15, 9, 30}, kFinal = {15, 
 
 // Runs and checks the candidates on every shape, then times them round by round, the default first in each round: a
 // change of the machine's mood meets all of them. Fills in the measurements; the reason where one crashed, hung or was
-// wrong,
-// "stopped" where a stop left fewer rounds than pace.least.
+// wrong, "stopped" where a stop left fewer rounds than pace.least.
 void measure(const Unit &unit, const Workshop::Candidate &standard,
              const std::vector<const Workshop::Candidate *> &candidates, const MeasureOptions &options,
              const Pace &pace, std::vector<Measurement> *results);
