@@ -43,13 +43,21 @@ def columns(ops, threads):
     return [(op, n) for op in ops for n in threads]
 
 
+def of_threads(n):
+    return f"{n} thread{'s' * (n > 1)}"
+
+
 def heads_of(columns):
-    return [f"{OPS[op]}, {n} thread{'s' * (n > 1)}" for op, n in columns]
+    return [f"{OPS[op]}, {of_threads(n)}" for op, n in columns]
+
+
+def of_best_target(rows):
+    best = max(r["target"] for r in rows if r["impl"] == "lossgen")  # x86-64-v4 after -v3
+    return [r for r in rows if r["target"] == best]
 
 
 def beside_memory(rows):
-    best = max(r["target"] for r in rows if r["impl"] == "lossgen")  # x86-64-v4 after -v3
-    rows = [r for r in rows if r["target"] == best]
+    rows = of_best_target(rows)
     wanted = columns(OPS, sorted({r["threads"] for r in rows}))
     lines = []
     for case in dict.fromkeys(r["case"] for r in rows):
@@ -64,8 +72,7 @@ def beside_memory(rows):
 
 
 def short_of_goals(rows):
-    best = max(r["target"] for r in rows if r["impl"] == "lossgen")
-    ours = {(r["case"], r["op"], r["threads"]): r["ratio"] for r in rows if (r["impl"], r["target"]) == ("lossgen", best)}
+    ours = {(r["case"], r["op"], r["threads"]): r["ratio"] for r in of_best_target(rows) if r["impl"] == "lossgen" and r["case"] in GOALS}
     threads = sorted({n for _, _, n in ours})
     lines, reached = [], 0
     for case, goals in GOALS.items():
@@ -79,7 +86,7 @@ def short_of_goals(rows):
             if any(c != "reached" for c in cells):
                 lines.append([case, what] + cells)
     print(f"{reached} of {len(ours)} goals reached, to within {NOISE}. The others:\n")
-    print_table(["case", "op"] + [f"{n} thread{'s' * (n > 1)}" for n in threads], lines)
+    print_table(["case", "op"] + [of_threads(n) for n in threads], lines)
 
 
 def beside_peers(rows):
@@ -108,10 +115,7 @@ def main():
     machine = results["machine"]
     versions = f", {machine['peers']}" if "peers" in machine else ""
     print(f"{machine['cpu']}, {machine['date']}, load {machine['load']}{versions}; `{machine['command']}`\n")
-    if arguments.goals:
-        short_of_goals([r for r in rows if r["case"] in GOALS])
-    else:
-        (beside_peers if versions else beside_memory)(rows)
+    (short_of_goals if arguments.goals else beside_peers if versions else beside_memory)(rows)
 
 
 if __name__ == "__main__":
