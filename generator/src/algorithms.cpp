@@ -36,7 +36,7 @@ Algorithm log_softmax_forward(Builder &b) {
   Func total = b.sum_of_classes(
       "total", [&](const Expr &c) { return b.exp_of_difference(b.at(logits, c), peak(b.r()), Above::bounded); });
   // (x - peak) - log(total), in this order: the first difference is exact near the peak, at any offset.
-  Func shift = b.once_per_row("shift", {peak(b.r()), log_positive(total(b.r()))});
+  Func shift = b.once_per_row("shift", {peak(b.r()), b.log_positive(total(b.r()))});
   b.logits("log_probs", strict_float(strict_float(b.at(logits, b.c()) - shift(b.r())[0]) - shift(b.r())[1]));
   return b.stage();
 }
@@ -49,41 +49,41 @@ Algorithm log_softmax_backward(Builder &b) {
   return b.stage();
 }
 
-// What a row's losses are made of, relative to a reference.
+// What a row's losses are made of, relative to a reference; without one, whether they hold.
 struct Row {
-  Expr nll, lse, sum;
+  Expr nll, lse, sum, holds;
 };
 
 // loss = log1p(sum over the other classes of exp(x_c - x_y)): relative to x_y nothing cancels, however sure the row is.
 // others: that sum relative to base, which is x_y itself unless exact. own: the class's own term, if it is at hand.
-Row row_of(const Builder &b, const Expr &others, const Expr &base, const Expr &x_y, bool exact, Expr own = {}) {
+Row row_of(Builder &b, const Expr &others, const Expr &base, const Expr &x_y, bool exact, Expr own = {}) {
   const Expr zero = Internal::make_zero(base.type());
   Row row;
   // An infinite x_y is no reference: NaN in place of its own 1 sends the row to the exact stage. So do terms that lost their sign.
   const Type t = base.type();
   Expr trusted = is_finite_number(x_y);
   if (has_scale(b.key())) trusted = trusted && reinterpret<int32_t>(others) >= 0;  // fast-math may fold a comparison with 0
-  if (!own.defined()) own = exact ? b.exp_of_difference(x_y, base) : select(trusted, Internal::make_one(t), not_a_number(t));
+  // exp as a Func of its own: within strict_float it would not be fused as the other terms are.
+  if (!own.defined() && exact) own = b.once_per_row("own", {b.exp_of_difference(x_y, base, Above::bounded)})(b.row());
+  if (!own.defined()) own = select(trusted, Internal::make_one(t), not_a_number(t));
   row.sum = strict_float(others + own);
   Expr gap = strict_float(base - x_y), rest = others;
   // Where x_y is not the maximum, the sum, at least 1, is what counts. (sum - 1 is exact enough, and one log serves both.)
   if (exact) rest = select(gap == zero, others, strict_float(row.sum - Internal::make_one(t)));
-  Expr log_sum = log1p_positive(rest);
+  Expr log_sum = b.log1p_positive(rest);
   if (exact) log_sum = unless_zero(row.sum, log_sum);  // a row of -inf alone
   row.nll = exact ? strict_float(gap + log_sum) : log_sum;
   row.lse = strict_float(base + log_sum);
   return row;
 }
 
-// Terms without a reference. In rows where they do not hold, lse is NaN. scale(sum): what the gradient multiplies them by, a / sum.
-Row row_without_reference(const Builder &b, const Expr &others, const Expr &own, const Expr &x_y,
-                          const Expr &a, const std::function<Expr(const Expr &sum)> &scale) {
+// Terms without a reference.
+Row row_without_reference(const Builder &b, const Expr &others, const Expr &own, const Expr &x_y) {
   Row row;
   row.sum = strict_float(others + own);
-  Expr holds = is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(others, LOSSGEN_LEAST_OTHERS, LOSSGEN_SUM_LIMIT);
-  if (a.defined()) holds = holds && (is_zero(a) || is_within(magnitude(scale(row.sum)), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
-  row.nll = log1p_positive(strict_float(others / own));
-  row.lse = select(holds, strict_float(x_y + row.nll), not_a_number(b.acc()));
+  row.nll = b.log1p_positive(strict_float(others / own));
+  row.lse = strict_float(x_y + row.nll);
+  row.holds = is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(others, LOSSGEN_LEAST_OTHERS, LOSSGEN_SUM_LIMIT);
   return row;
 }
 
@@ -193,16 +193,16 @@ Algorithm cross_entropy_fused(Builder &b) {
   // Picked like the logit: one more exp of 16 lanes costs 15 % at 2 and 10 classes.
   Expr own;
   if (picks) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.row());
-  // A Func of its own: within strict_float it would not be fused as the other terms are.
   else if (!exact) own = b.once_per_row("own", {b.exp_of_difference(picked(b.row()), zero, Above::checked)})(b.row());
+  Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own)
+                  : row_without_reference(b, others(b.row()), own, picked(b.row()));
   Func scale;
-  const auto make_scale = [&](const Expr &sum) {
-    scale = b.once_per_row("scale", {a(b.index()) / sum});
-    return scale(b.row());
-  };
-  const Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own)
-                        : row_without_reference(b, others(b.row()), own, picked(b.row()), backward ? Expr(a(b.index())) : Expr(), make_scale);
-  if (backward && exact) make_scale(row.sum);
+  if (backward) {
+    scale = b.once_per_row("scale", {a(b.index()) / row.sum});
+    if (!exact)
+      row.holds = row.holds && (is_zero(a(b.index())) || is_within(magnitude(scale(b.row())), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
+  }
+  if (!exact) row.lse = select(row.holds, row.lse, not_a_number(b.acc()));
   b.rows("row", {select(ignored, zero, row.nll), row.lse});
   if (!backward) return b.stage();
   Expr grad = term(b.c()) * scale(b.row()) - select(target(b.c()), a(b.index()), zero);
@@ -243,9 +243,9 @@ Algorithm cross_entropy_probs_forward(Builder &b) {
   const Expr others = sums(b.r())[0], mass = q.keep * sums(b.r())[2] + spread_mass, below = sums(b.r())[3];
   // An infinite peak is no reference: NaN, as for every row that has one.
   Expr ties = select(is_finite_number(peak(b.r())), sums(b.r())[1], not_a_number(b.acc()));
-  Expr log_sum = log1p_positive(strict_float(others + strict_float(ties - one)));
-  b.rows("row", {mass * log_sum + below, strict_float(peak(b.r()) + log_sum), peak(b.r()), strict_float(others + ties),
-                 mass});
+  const Expr sum = strict_float(others + ties);
+  Expr log_sum = unless_zero(sum, b.log1p_positive(strict_float(others + strict_float(ties - one))));
+  b.rows("row", {mass * log_sum + below, strict_float(peak(b.r()) + log_sum), peak(b.r()), sum, mass});
   return b.stage();
 }
 
@@ -283,7 +283,7 @@ Algorithm row_stats(Builder &b) {
     return select(e == zero, zero, e * d);
   });
   Expr first = select(nan(b.r()) >= 0, last - nan(b.r()), hit(b.r()) >= 0, last - hit(b.r()), 0);
-  b.rows("stats", {first, log_positive(total(b.r())) - weighted(b.r()) / total(b.r())});
+  b.rows("stats", {first, b.log_positive(total(b.r())) - weighted(b.r()) / total(b.r())});
   return b.stage();
 }
 

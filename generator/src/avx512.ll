@@ -66,6 +66,24 @@ define weak_odr float @lossgen_fused_subtract(float %a, float %b, float %c) #0 {
   ret float %r
 }
 
+; a * b + c likewise.
+define weak_odr <16 x float> @lossgen_fused_addx16(<16 x float> %a, <16 x float> %b, <16 x float> %c) #0 {
+  %r = call <16 x float> @llvm.fma.v16f32(<16 x float> %a, <16 x float> %b, <16 x float> %c)
+  ret <16 x float> %r
+}
+define weak_odr <8 x float> @lossgen_fused_addx8(<8 x float> %a, <8 x float> %b, <8 x float> %c) #0 {
+  %r = call <8 x float> @llvm.fma.v8f32(<8 x float> %a, <8 x float> %b, <8 x float> %c)
+  ret <8 x float> %r
+}
+define weak_odr <4 x float> @lossgen_fused_addx4(<4 x float> %a, <4 x float> %b, <4 x float> %c) #0 {
+  %r = call <4 x float> @llvm.fma.v4f32(<4 x float> %a, <4 x float> %b, <4 x float> %c)
+  ret <4 x float> %r
+}
+define weak_odr float @lossgen_fused_add(float %a, float %b, float %c) #0 {
+  %r = call float @llvm.fma.f32(float %a, float %b, float %c)
+  ret float %r
+}
+
 declare <16 x float> @llvm.x86.avx512.mask.scalef.ps.512(<16 x float>, <16 x float>, <16 x float>, i16, i32)
 declare <8 x float> @llvm.x86.avx512.mask.scalef.ps.256(<8 x float>, <8 x float>, <8 x float>, i8)
 declare <4 x float> @llvm.x86.avx512.mask.scalef.ps.128(<4 x float>, <4 x float>, <4 x float>, i8)

@@ -10,6 +10,7 @@ namespace lossgen {
 bool has_scale(const KernelKey &key);
 Halide::Expr floor_of(const Halide::Expr &t);
 Halide::Expr fused_subtract(const Halide::Expr &a, const Halide::Expr &b, const Halide::Expr &c);  // a b - c, one rounding
+Halide::Expr fused_add(const Halide::Expr &a, const Halide::Expr &b, const Halide::Expr &c);       // a b + c
 Halide::Expr scale_of(const Halide::Expr &p, const Halide::Expr &t);  // p * 2^floor(t), 0 to inf, NaN for NaN
 
 // While it lives, what this thread compiles for x86 prefetches into L2 instead of Halide's prefetchnta.

@@ -115,45 +115,54 @@ Expr exp_of_difference(const Expr &x, const Expr &reference, Above above, ExpBy 
   return p * power;
 }
 
-Expr log_positive(const Expr &x) {
+namespace {
+
+// log(x + lost) for x >= 0 and a lost that rounding left out of x.
+Expr log_with_rest(const Expr &x, const Expr &lost, bool fused) {
   const Type t = x.type();
   const Format &f = format_of(t);
   const bool wide = t.bits() == 64;
-  Expr shift = Internal::make_const(f.bits, f.mantissa);
+  // Strict arithmetic, which the differences below need, fuses nothing by itself.
+  const auto product_plus = [&](const Expr &a, const Expr &b, const Expr &c) { return fused ? fused_add(a, b, c) : a * b + c; };
+  const auto product_less = [&](const Expr &a, const Expr &b, const Expr &c) { return fused ? fused_subtract(a, b, c) : a * b - c; };
   // x = m * 2^k with m in [sqrt(1/2), sqrt(2)): take sqrt(1/2)'s bits away, split, give them back.
   Expr half_root = Internal::UIntImm::make(f.bits, wide ? 0x3fe6a09e667f3bcdull : 0x3f3504f3u);
   Expr b = to_bits(x) - half_root;
+  Expr shift = Internal::make_const(f.bits, f.mantissa);
+  Expr one_bits = to_bits(number(t, 1.0)), mantissa_mask = (Internal::make_const(f.bits, 1) << shift) - Internal::make_const(f.bits, 1);
   Type signed_bits = Int(t.bits());
   Expr k = cast(t, reinterpret(signed_bits, b) >> Internal::make_const(signed_bits, f.mantissa));
-  Expr mantissa_mask = (Internal::make_const(f.bits, 1) << shift) - Internal::make_const(f.bits, 1);
   Expr m = reinterpret(t, (b & mantissa_mask) + half_root);
   // log(m) = 2 atanh(s), s = (m - 1) / (m + 1): odd series in s, |s| < 0.1716
   Expr g = strict_float(m - number(t, 1.0));
+  if (lost.defined()) g = strict_float(product_plus(lost, reinterpret(t, one_bits - (b & ~mantissa_mask)), g));  // lost 2^-k
   Expr s = g / (m + number(t, 1.0));
   Expr s2 = s * s;
   const int terms = wide ? 10 : 4;
   Expr series = number(t, 2.0 / (2 * terms + 1));
-  for (int i = terms - 1; i >= 1; i--) series = series * s2 + number(t, 2.0 / (2 * i + 1));
+  for (int i = terms - 1; i >= 1; i--) series = product_plus(series, s2, number(t, 2.0 / (2 * i + 1)));
   // log(m) = g - s * (g - series * s2): the rounding of g / (m + 1) touches only the correction term.
-  Expr log_m = strict_float(g - s * (g - series * s2));
+  Expr log_m = strict_float(product_plus(s, product_less(series, s2, g), g));
   const double ln2_high = wide ? 6.93147180369123816490e-01 : 6.93145752e-01;
   const double ln2_low = wide ? 1.90821492927058770002e-10 : 1.42860677e-06;
-  Expr y = strict_float(k * number(t, ln2_high) + strict_float(log_m + k * number(t, ln2_low)));
+  Expr y = strict_float(product_plus(k, number(t, ln2_high), product_plus(k, number(t, ln2_low), log_m)));
   Expr inf_bits = Internal::UIntImm::make(f.bits, wide ? 0x7ff0000000000000ull : 0x7f800000u);
   Expr smallest = Internal::make_const(f.bits, 1) << shift;
   Expr minus_inf_bits = Internal::UIntImm::make(f.bits, wide ? 0xfff0000000000000ull : 0xff800000u);
   // inf and NaN return themselves, 0 and subnormals -inf; through integers, or fast-math folds the selects away.
-  return reinterpret(t, select(to_bits(x) >= inf_bits, to_bits(x), to_bits(x) < smallest, minus_inf_bits, to_bits(y)));
+  Expr bits = select(to_bits(x) >= inf_bits, to_bits(x), to_bits(y));
+  return reinterpret(t, lost.defined() ? bits : select(to_bits(x) < smallest, minus_inf_bits, bits));
 }
 
-Expr log1p_positive(const Expr &u) {
-  const Type t = u.type();
-  Expr one = number(t, 1.0);
-  Expr y = strict_float(one + u);
-  // log(1 + u) = log(y) + (what the rounding of 1 + u lost) / y. For inf the correction is NaN: leave it out.
+}  // namespace
+
+Expr log_positive(const Expr &x, bool fused) { return log_with_rest(x, {}, fused); }
+
+Expr log1p_positive(const Expr &u, bool fused) {
+  const Expr one = number(u.type(), 1.0), y = strict_float(one + u);
+  // What the rounding of 1 + u lost. From 1e9 on nothing that counts, and 2^-k may be no number.
   Expr lost = strict_float(u - strict_float(y - one));
-  Expr corrected = log_positive(y) + lost / y;
-  return select(u < number(t, 1e9), corrected, log_positive(y));
+  return log_with_rest(y, select(u < number(u.type(), 1e9), lost, Internal::make_zero(u.type())), fused);
 }
 
 }  // namespace lossgen

@@ -17,10 +17,11 @@ enum class ExpBy { bits, neon, scale };
 Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, Above above, ExpBy by);
 
 // Natural logarithm; -inf for 0, inf for inf, NaN for NaN. x >= 0, subnormals count as 0.
-Halide::Expr log_positive(const Halide::Expr &x);
+// fused: products and sums in one rounding, by the instructions that has_scale() promises.
+Halide::Expr log_positive(const Halide::Expr &x, bool fused);
 
 // log(1 + u) for u >= 0, accurate to the last bits also for u near 0; inf for inf, NaN for NaN.
-Halide::Expr log1p_positive(const Halide::Expr &u);
+Halide::Expr log1p_positive(const Halide::Expr &u, bool fused);
 
 // Neither infinite nor NaN, tested on the bits: fast-math flags would fold a comparison away.
 Halide::Expr is_finite_number(const Halide::Expr &x);

@@ -86,23 +86,31 @@ inline Exp exp_of_difference(Vector x, Vector reference) {
   return e;
 }
 
-inline Vector log_positive(Vector x) {
-  const uint32x4_t half_root = vdupq_n_u32(0x3f3504f3), b = vsubq_u32(bits(x), half_root);
+// log(m 2^k + lost), m in [sqrt(1/2), sqrt(2)), from the bits of m 2^k less those of sqrt(1/2).
+inline Vector log_of_parts(uint32x4_t b, Vector lost) {
+  const uint32x4_t half_root = vdupq_n_u32(0x3f3504f3), mantissa = vdupq_n_u32(0x7fffff);
   const Vector k = vcvtq_f32_s32(vshrq_n_s32(vreinterpretq_s32_u32(b), 23));
-  const Vector m = number(vaddq_u32(vandq_u32(b, vdupq_n_u32(0x7fffff)), half_root));
-  const Vector g = vsubq_f32(m, all(1.0f)), s = vdivq_f32(g, vaddq_f32(m, all(1.0f))), s2 = vmulq_f32(s, s);
+  const Vector m = number(vaddq_u32(vandq_u32(b, mantissa), half_root));
+  const Vector g = vfmaq_f32(vsubq_f32(m, all(1.0f)), lost, number(vsubq_u32(bits(all(1.0f)), vbicq_u32(b, mantissa))));
+  const Vector s = vdivq_f32(g, vaddq_f32(m, all(1.0f))), s2 = vmulq_f32(s, s);
   Vector series = vfmaq_f32(all(2.0f / 7), s2, all(2.0f / 9));
   series = vfmaq_f32(all(2.0f / 5), series, s2);
   series = vfmaq_f32(all(2.0f / 3), series, s2);
   const Vector log_m = vfmsq_f32(g, s, vfmsq_f32(g, series, s2));
-  const Vector low = vfmaq_f32(log_m, k, all(1.42860677e-06f)), y = vfmaq_f32(low, k, all(6.93145752e-01f));
-  const uint32x4_t normal = vbslq_u32(vcltq_u32(bits(x), vdupq_n_u32(0x800000)), vdupq_n_u32(0xff800000), bits(y));
-  return number(vbslq_u32(vcgeq_u32(bits(x), vdupq_n_u32(0x7f800000)), bits(x), normal));
+  return vfmaq_f32(vfmaq_f32(log_m, k, all(1.42860677e-06f)), k, all(6.93145752e-01f));
+}
+
+inline uint32x4_t less_half_root(Vector x) { return vsubq_u32(bits(x), vdupq_n_u32(0x3f3504f3)); }
+inline Vector or_itself(Vector log_x, Vector x) { return vbslq_f32(vcgeq_u32(bits(x), vdupq_n_u32(0x7f800000)), x, log_x); }
+
+inline Vector log_positive(Vector x) {
+  const Vector y = log_of_parts(less_half_root(x), all(0.0f));
+  return or_itself(number(vbslq_u32(vcltq_u32(bits(x), vdupq_n_u32(0x800000)), vdupq_n_u32(0xff800000), bits(y))), x);
 }
 
 inline Vector log1p_positive(Vector u) {
-  const Vector one = all(1.0f), y = vaddq_f32(one, u), lost = vsubq_f32(u, vsubq_f32(y, one)), log_y = log_positive(y);
-  return vbslq_f32(vcltq_f32(u, all(1e9f)), vaddq_f32(log_y, vdivq_f32(lost, y)), log_y);
+  const Vector one = all(1.0f), y = vaddq_f32(one, u), lost = vsubq_f32(u, vsubq_f32(y, one));
+  return or_itself(log_of_parts(less_half_root(y), vbslq_f32(vcltq_f32(u, all(1e9f)), lost, all(0.0f))), y);
 }
 
 #endif  // LOSSGEN_TESTS_ARM64_YARDSTICK_NEON_H
