@@ -16,6 +16,7 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   Var l("l"), group("group");
   Func f = reduction.func, whole = reduction.whole, lanes = reduction.lanes;
   keep_on_stack(f, level);
+  for (Func &value : s.walk_values) keep_on_stack(value, LoopLevel(f, s.r));
   const Var lane = lanes.args()[0];
   int width = p.vector;
   for (Func &half : reduction.halves) {

@@ -91,6 +91,7 @@ struct Algorithm {
   Halide::Var x{"x"}, o{"o"};  // device planes: r = o * extent of x + x
   Halide::Var part{"part"};    // devices, long rows: what is f(r) elsewhere is f(r, part)
   std::vector<Halide::Func> row_values;  // f(r): read once per logit or reduction, computed once per row
+  std::vector<Halide::Func> walk_values;  // f(r): the same, but for one reduction alone, and computed as it comes to the row
   std::vector<Halide::Func> terms;       // Lanes.unrolled: f(r, c), along the classes f(c, r), computed once per logit, in order with row_values
   std::vector<RowSums> row_sums;
   std::vector<Reduction> reductions;  // in order; later ones may read earlier ones

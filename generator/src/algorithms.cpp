@@ -93,8 +93,12 @@ Algorithm cross_entropy_forward(Builder &b) {
   const bool exact = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward && !keeps;
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
   Func y = b.once_per_row("y", {class_of(b, cls)});
-  Func picked = b.once_per_row("picked", {b.at(logits, y(b.r()))});
-  Func ref = exact ? b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); }) : picked;
+  const Expr x_y = b.at(logits, y(b.r()));
+  // Kept terms are made before, with a reference of their own.
+  const bool walks = b.walks_rows() && !exact && !keeps;
+  const Func at_once = walks ? b.once_per_walk("reference", x_y) : b.once_per_row("picked", {x_y});
+  const Expr picked = walks ? x_y : Expr(at_once(b.r()));
+  Func ref = exact ? b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); }) : at_once;
   Expr zero = Internal::make_zero(b.acc());
   Func terms;
   if (keeps)
@@ -105,8 +109,9 @@ Algorithm cross_entropy_forward(Builder &b) {
     if (keeps) return Expr(terms(b.stage().at(c, b.r())));
     return b.exp_of_difference(b.at(logits, c), ref(b.r()), exact ? Above::bounded : Above::checked);
   });
-  const Row row = row_of(b, others(b.r()), ref(b.r()), picked(b.r()), exact);
-  std::vector<Expr> values = {select(cls(b.r()) < 0, zero, row.nll), row.lse, ref(b.r()), row.sum};
+  const Expr base = walks ? picked : Expr(ref(b.r()));
+  const Row row = row_of(b, others(b.r()), base, picked, exact);
+  std::vector<Expr> values = {select(cls(b.r()) < 0, zero, row.nll), row.lse, base, row.sum};
   if (general) {
     ImageParam weight = b.per_class("weight");
     Func dot = b.sum_of_classes(

@@ -191,6 +191,16 @@ class Builder {
     return f;
   }
 
+  // The same for the walk along the row alone, as it comes to the row. A logit somewhere in the row, read for a vector of rows before
+  // the first walk, keeps the CPU from seeing that rows are read one after the other: (65536, 1000) forward, EPYC 9004, 15.5 in place
+  // of 13.8 ms, (65536, 1008) 13.4 and 11.1.
+  Halide::Func once_per_walk(const char *name, const Halide::Expr &value) {
+    Halide::Func f(name);
+    f(r()) = value;
+    stage_.walk_values.push_back(f);
+    return f;
+  }
+
   void rows(const char *name, const std::vector<Halide::Expr> &values) {
     stage_.per_row = Halide::Func(name);
     define(stage_.per_row(row_), values);
@@ -247,6 +257,9 @@ class Builder {
   const Halide::Var &c() const { return stage_.c; }
   Halide::Type acc() const { return acc_; }
   Halide::Expr class_count() const { return stage_.class_count; }
+  // Vectors along the classes, row after row. (What is once per walk stays out of arm64, where LLVM negates it while it has 16 bits:
+  // that takes an ARMv8.2.)
+  bool walks_rows() const { return !device_ && stage_.layout != LOSSGEN_LAYOUT_planes && key_.target != LOSSGEN_TARGET_arm64; }
   bool along_classes() const { return lanes_.along_classes != 0; }
   const KernelKey &key() const { return key_; }
   const Algorithm &stage() const { return stage_; }
