@@ -9,6 +9,8 @@
 #include "error.h"
 #include "kernel_call.h"
 #include "lanes.h"
+#include "loss_scratch.h"
+#include "loss_unrolled.h"
 #include "names.h"
 #include "parallel.h"
 #include "pieces.h"
@@ -18,14 +20,6 @@
 namespace lossgen {
 
 namespace {
-
-constexpr int64_t kMostAgainRows = kMostAgainBytes / (LOSSGEN_FEWEST_EXACT * 4);
-
-// What a chunk of rows adds up to. Chunks are summed in order. A cache line each: neighbours belong to different threads.
-struct alignas(64) Sums {
-  double loss, weight;
-  int64_t kept, correct;
-};
 
 template <class S>
 class LossRun {
@@ -69,40 +63,9 @@ class LossRun {
   }
 
  private:
-  // Per-row numbers of one block.
-  struct Scratch {
-    int32_t *cls;
-    S *w, *own, *a, *b, *nll, *lse, *ref, *sum, *dot;
-    S *terms = nullptr;        // exp of the logits, where the kernels keep it
-    bool *redone;              // rows whose terms mean nothing; read where any_redone
-    bool any_redone = false;
-    char *gradient = nullptr;  // on its way past the caches
-
-    Scratch from(int64_t row) const {
-      Scratch part = *this;
-      part.cls += row;
-      part.redone += row;
-      for (S **field : {&part.w, &part.own, &part.a, &part.b, &part.nll, &part.lse, &part.ref, &part.sum, &part.dot}) *field += row;
-      return part;
-    }
-  };
-  // With room for so many rows; on the stack of the task.
+  using Scratch = RowScratch<S>;
   template <int64_t Rows>
-  struct ScratchOf : Scratch {
-    ScratchOf() {
-      this->cls = classes;
-      this->redone = marks;
-      S *next = numbers;
-      for (S **field : {&this->w, &this->own, &this->a, &this->b, &this->nll, &this->lse, &this->ref, &this->sum, &this->dot}) {
-        *field = next;
-        next += Rows;
-      }
-    }
-    ScratchOf(const ScratchOf &) = delete;
-    int32_t classes[Rows];
-    S numbers[9 * Rows];
-    bool marks[Rows];
-  };
+  using ScratchOf = RowScratchOf<S, Rows>;
 
   // The same for few rows, whose targets are read once. Not inlined, as the others that have a block's numbers: each takes 40 KB.
   __attribute__((noinline)) lossgen_status run_one_block() {
@@ -261,77 +224,17 @@ class LossRun {
 
   // The same where one kernel reads each logit once and, if there is a gradient, writes it.
   void run_unrolled(const Block &b, Scratch *s) {
+    const Unrolled<S> few{p_, k_, call_.want_grad};
     if (weighted_) load_weights(b, s);
     extras(b, s);
     if (call_.want_grad) {
       gradient_scales(b, s);
-      write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) { call_unrolled(k_.unrolled, b, *s, out); });
+      write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) { few.run(k_.unrolled, b, *s, out); });
     } else {
-      call_unrolled(k_.unrolled, b, *s, nullptr);
+      few.run(k_.unrolled, b, *s, nullptr);
     }
-    if (k_.unrolled_exact && any_nan(s->lse, b.rows)) run_unrolled_exact(b, *s);
+    if (k_.unrolled_exact && any_nan(s->lse, b.rows)) few.run_exact(b, *s);
     if (call_.want_loss) finish_loss(b, s);
-  }
-
-  void call_unrolled(const lossgen_kernel *kernel, const Block &b, const Scratch &s, const lossgen_buffer *out) const {
-    const Buffer2 in(p_, kIn0, b, 0, b.rows);
-    const Buffer1 cls(s.cls, b.rows), nll(s.nll, b.rows), lse(s.lse, b.rows), a(s.a, b.rows);
-    if (out) call(kernel, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &a, &nll, &lse, out});
-    else call(kernel, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
-  }
-
-  // Rows whose lse is NaN are done again. The kernel takes whole vectors of rows: what it makes of the others among them goes nowhere,
-  // for a row's bits must not depend on its neighbours.
-  __attribute__((noinline)) void run_unrolled_exact(const Block &b, const Scratch &s) const {
-    const int64_t granule = k_.unrolled_exact->block_granule;
-    enum Left { kNone, kSome, kAll };
-    const auto left_of = [&](int64_t i) {
-      const int64_t count = std::count_if(s.lse + i, s.lse + i + granule, [](S x) { return x != x; });
-      return count == 0 ? kNone : count < granule ? kSome : kAll;
-    };
-    const int64_t room = std::max(granule, kMostAgainBytes / (p_.classes * (int64_t)sizeof(S)) / granule * granule);
-    for (int64_t i = 0, n; i < b.rows; i += n) {
-      const Left left = left_of(i);
-      const int64_t most = left == kSome ? std::min(room, b.rows - i) : b.rows - i;
-      for (n = granule; n < most && left_of(i + n) == left;) n += granule;
-      if (left == kNone) continue;
-      const Block again = part_of(p_, b, i, n);
-      if (left == kAll) call_unrolled(k_.unrolled_exact, again, s.from(i), call_.want_grad ? &Buffer2(p_, kOut, again, 0, n) : nullptr);
-      else run_some_exact(again, s.from(i));
-    }
-  }
-
-  void run_some_exact(const Block &b, const Scratch &s) const {
-    alignas(64) char gradient[kMostAgainBytes];
-    S nll[kMostAgainRows], lse[kMostAgainRows];
-    Scratch again = s;
-    again.nll = nll, again.lse = lse;
-    const bool planes = p_.layout == LOSSGEN_LAYOUT_planes;
-    const int64_t pitch = planes ? b.rows : p_.classes;
-    call_unrolled(k_.unrolled_exact, b, again, call_.want_grad ? &Buffer2(p_, gradient, b.rows, pitch) : nullptr);
-    int32_t left[kMostAgainRows];
-    int64_t count = 0;
-    for (int64_t i = 0; i < b.rows; i++) {
-      if (s.lse[i] == s.lse[i]) continue;
-      left[count++] = (int32_t)i;
-      s.nll[i] = nll[i];
-      s.lse[i] = lse[i];
-    }
-    const auto copy = [&](auto element) {
-      using T = decltype(element);
-      T *out = (T *)p_.matrix[kOut].data + b.matrix[kOut];
-      const int64_t step = p_.class_stride[kOut], rows = p_.inner.matrix[kOut];
-      for (int64_t c = 0; planes && c < p_.classes; c++)
-        for (int64_t k = 0; k < count; k++) out[c * step + left[k] * rows] = ((const T *)gradient)[c * pitch + left[k]];
-      for (int64_t k = 0; !planes && k < count; k++)
-        for (int64_t c = 0; c < p_.classes; c++) out[c * step + left[k] * rows] = ((const T *)gradient)[left[k] * pitch + c];
-    };
-    if (!call_.want_grad) return;
-    switch (p_.matrix[kOut].bytes()) {
-      case 2: return copy(uint16_t());
-      case 4: return copy(float());
-      default: return copy(double());
-    }
   }
 
   // Rows split into pieces (split_long_rows): the forward kernel on each piece, the rows' numbers merged in the order of
