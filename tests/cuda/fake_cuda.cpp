@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,7 +19,8 @@ namespace fake_cuda {
 namespace {
 
 constexpr int kDevices = 2;
-constexpr int kInvalidValue = 1, kInvalidPtx = 218, kInvalidContext = 201, kNotFound = 500, kLaunchFailed = 719;
+constexpr int kInvalidValue = 1, kInvalidPtx = 218, kInvalidContext = 201, kNotFound = 500, kLaunchFailed = 719,
+              kCaptureUnsupported = 900;
 
 struct Context {
   int device;
@@ -36,6 +38,12 @@ struct Block {
   int device;
   bool managed;
 };
+struct GraphLaunch {
+  std::shared_ptr<const ptx::Kernel> kernel;
+  ptx::Launch launch;
+  std::vector<std::vector<uint8_t>> values;  // of the arguments
+};
+using Graph = std::vector<GraphLaunch>;
 
 std::mutex mutex;
 State &the_state = *new State;
@@ -49,6 +57,8 @@ std::map<uint64_t, Block> &memory = *new std::map<uint64_t, Block>;
 std::vector<void *> allocations;
 std::vector<std::unique_ptr<Function>> functions;
 bool execute = true;
+Graph *captured = nullptr;  // while a stream is captured
+void *captured_stream = nullptr;
 struct Failure {
   std::string function;
   int at = -1, result = 0;
@@ -57,6 +67,10 @@ struct Failure {
 // Notes the call; what it must return if it is to fail.
 int enter(const char *function) {
   the_state.calls.push_back(function);
+  // What a capture does not allow: memory, copies, modules, and waiting.
+  const std::string name = function;
+  if (captured && (name.rfind("cuMem", 0) == 0 || name.rfind("cuModuleLoad", 0) == 0 || name.find("Synchronize") != name.npos))
+    return kCaptureUnsupported;
   const int count = counts[function]++;
   return failure.function == function && failure.at == count ? failure.result : 0;
 }
@@ -81,6 +95,17 @@ void *add_block(size_t bytes, int device, size_t offset, bool managed) {
   memory[reinterpret_cast<uint64_t>(base + offset)] = {bytes, device, managed};
   return base + offset;
 }
+
+int run(const ptx::Kernel &kernel, const ptx::Launch &launch) {
+  try {
+    ptx::run(kernel, launch, [](uint64_t address, size_t bytes, bool) { return inside(address, bytes); });
+  } catch (const std::exception &e) {
+    return problem(kLaunchFailed, e.what());
+  }
+  return 0;
+}
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // After the program's destructors: what is still held is a leak.
 __attribute__((destructor)) void check_leaks() {
@@ -210,14 +235,12 @@ EXPORT int cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, 
   if (grid_x == 0 || grid_y == 0 || grid_z == 0 || grid_y > 65535 || grid_z > 65535 || grid_x > 0x7fffffffu ||
       block_x * block_y * block_z == 0 || block_x * block_y * block_z > 1024 || shared_bytes > 48 * 1024)
     return problem(kInvalidValue, "launch of " + function->name + " out of limits");
-  if (!execute) return 0;
-  try {
-    ptx::run(*function->kernel, {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, arguments},
-             [](uint64_t address, size_t bytes, bool) { return inside(address, bytes); });
-  } catch (const std::exception &e) {
-    return problem(kLaunchFailed, e.what());
+  const ptx::Launch launch = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, arguments};
+  if (captured && stream == captured_stream) {
+    captured->push_back({function->kernel, launch, ptx::values_of(*function->kernel, arguments)});
+    return 0;
   }
-  return 0;
+  return execute ? run(*function->kernel, launch) : 0;
 }
 EXPORT int cuPointerGetAttributes(unsigned count, const int *attributes, void **data, uint64_t pointer) {
   ENTER("cuPointerGetAttributes");
@@ -240,7 +263,8 @@ EXPORT int cuGetErrorName(int error, const char **name) {
                                                      {218, "CUDA_ERROR_INVALID_PTX"},
                                                      {201, "CUDA_ERROR_INVALID_CONTEXT"},
                                                      {500, "CUDA_ERROR_NOT_FOUND"},
-                                                     {719, "CUDA_ERROR_LAUNCH_FAILED"}};
+                                                     {719, "CUDA_ERROR_LAUNCH_FAILED"},
+                                                     {900, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}};
   const auto found = kNames.find(error);
   if (found == kNames.end()) return kInvalidValue;
   *name = found->second;
@@ -257,31 +281,109 @@ EXPORT int cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
   *free_bytes = *total = size_t{1} << 30;
   return 0;
 }
+EXPORT int cuDriverGetVersion(int *version) {
+  *version = 12040;
+  return 0;
+}
 EXPORT int cuMemAlloc_v2(uint64_t *memory_address, size_t bytes) {
+  {
+    ENTER("cuMemAlloc");
+  }
   *memory_address = reinterpret_cast<uint64_t>(allocate(bytes));
   return 0;
 }
 EXPORT int cuMemFree_v2(uint64_t address) {
-  std::lock_guard<std::mutex> lock(mutex);
+  ENTER("cuMemFree");
   return memory.erase(address) ? 0 : kInvalidValue;
 }
 EXPORT int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
+  ENTER("cuMemcpyHtoD");
   std::memcpy(reinterpret_cast<void *>(to), from, bytes);
   return 0;
 }
 EXPORT int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
+  ENTER("cuMemcpyDtoH");
   std::memcpy(to, reinterpret_cast<void *>(from), bytes);
   return 0;
 }
-EXPORT int cuCtxSynchronize() { return 0; }
-EXPORT int cuEventCreate(void **event, unsigned) {
-  *event = nullptr;
+EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *) {
+  ENTER("cuMemcpyDtoDAsync");
+  std::memcpy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
   return 0;
 }
-EXPORT int cuEventRecord(void *, void *) { return 0; }
-EXPORT int cuEventSynchronize(void *) { return 0; }
-EXPORT int cuEventElapsedTime(float *milliseconds, void *, void *) {
-  *milliseconds = 0;
+EXPORT int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void *) {
+  ENTER("cuMemsetD8Async");
+  std::memset(reinterpret_cast<void *>(to), value, bytes);
   return 0;
 }
-EXPORT int cuEventDestroy_v2(void *) { return 0; }
+EXPORT int cuCtxSynchronize() {
+  ENTER("cuCtxSynchronize");
+  return 0;
+}
+EXPORT int cuStreamCreate(void **stream, unsigned) {
+  *stream = new char;
+  return 0;
+}
+EXPORT int cuStreamDestroy_v2(void *stream) {
+  delete static_cast<char *>(stream);
+  return 0;
+}
+EXPORT int cuEventCreate(double **event, unsigned) {
+  *event = new double(0);
+  return 0;
+}
+EXPORT int cuEventRecord(double *event, void *) {
+  *event = now();
+  return 0;
+}
+EXPORT int cuEventSynchronize(double *) {
+  ENTER("cuEventSynchronize");
+  return 0;
+}
+EXPORT int cuEventElapsedTime(float *milliseconds, const double *from, const double *to) {
+  *milliseconds = static_cast<float>((*to - *from) * 1e3);
+  return 0;
+}
+EXPORT int cuEventDestroy_v2(double *event) {
+  delete event;
+  return 0;
+}
+
+EXPORT int cuStreamBeginCapture_v2(void *stream, int) {
+  ENTER("cuStreamBeginCapture");
+  if (captured || !stream) return kCaptureUnsupported;
+  captured = new Graph;
+  captured_stream = stream;
+  return 0;
+}
+EXPORT int cuStreamEndCapture(void *stream, Graph **graph) {
+  ENTER("cuStreamEndCapture");
+  if (!captured || stream != captured_stream) return kInvalidValue;
+  *graph = captured;
+  captured = nullptr;
+  return 0;
+}
+EXPORT int cuGraphInstantiateWithFlags(Graph **program, const Graph *graph, unsigned long long) {
+  ENTER("cuGraphInstantiateWithFlags");
+  *program = new Graph(*graph);
+  return 0;
+}
+EXPORT int cuGraphLaunch(Graph *program, void *) {
+  ENTER("cuGraphLaunch");
+  for (GraphLaunch &node : *program) {
+    std::vector<void *> arguments;
+    for (std::vector<uint8_t> &value : node.values) arguments.push_back(value.data());
+    ptx::Launch launch = node.launch;
+    launch.arguments = arguments.data();
+    if (const int failed = run(*node.kernel, launch)) return failed;
+  }
+  return 0;
+}
+EXPORT int cuGraphDestroy(Graph *graph) {
+  delete graph;
+  return 0;
+}
+EXPORT int cuGraphExecDestroy(Graph *program) {
+  delete program;
+  return 0;
+}

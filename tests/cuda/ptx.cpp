@@ -608,6 +608,15 @@ Module parse(const std::string &text) {
   return module;
 }
 
+std::vector<std::vector<uint8_t>> values_of(const Kernel &kernel, void *const *arguments) {
+  std::vector<std::vector<uint8_t>> values;
+  for (size_t p = 0; p < kernel.parameter_bytes.size(); p++) {
+    const auto *from = static_cast<const uint8_t *>(arguments[p]);
+    values.emplace_back(from, from + kernel.parameter_bytes[p]);
+  }
+  return values;
+}
+
 void run(const Kernel &kernel, const Launch &launch, const MemoryCheck &check) {
   Machine m{kernel, check, {}, std::vector<uint8_t>(launch.shared_bytes), {}};
   m.halves.resize(launch.shared_bytes / 2 + 2);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace ptx {
 
@@ -26,6 +27,9 @@ struct Launch {
   size_t shared_bytes;
   void **arguments;
 };
+
+// The values that a launch's arguments point to.
+std::vector<std::vector<uint8_t>> values_of(const Kernel &kernel, void *const *arguments);
 
 // May this range of global memory be accessed? Called for every load and store.
 using MemoryCheck = std::function<bool(uint64_t address, size_t bytes, bool write)>;

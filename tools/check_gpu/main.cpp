@@ -11,10 +11,12 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "../tune/gpu.h"
 #include "cases.h"
-#include "gpu.h"
 
 namespace {
+
+using tune::Gpu;
 
 const char *const kOps[] = {"forward", "forward_backward", "backward", "log_softmax"};
 
@@ -86,6 +88,7 @@ Outcome check(const Gpu &gpu, int device, const Case &c, const Type &t, int repe
   void *x = gpu.allocate(logits.size()), *y = gpu.allocate(target.size() * 4), *loss = gpu.allocate(4);
   void *numbers = gpu.allocate(target.size() * 4), *scratch = gpu.allocate(workspace);
   Problem p(c, t, {kDLCUDA, device}, x, y, loss, numbers);
+  p.options.stream = gpu.stream();
   p.options.workspace = scratch;
   p.options.workspace_bytes = workspace;
   gpu.upload(y, target.data(), target.size() * 4);
@@ -116,19 +119,9 @@ Outcome check(const Gpu &gpu, int device, const Case &c, const Type &t, int repe
   return out;
 }
 
-// Bytes per second of a copy from device memory to device memory, read and written.
-double copy_bandwidth(const Gpu &gpu, size_t bytes, int repeats) {
-  void *from = gpu.allocate(bytes), *to = gpu.allocate(bytes);
-  gpu.copy(to, from, bytes);
-  const double seconds = gpu.time([&] { gpu.copy(to, from, bytes); }, repeats);
-  gpu.release(from);
-  gpu.release(to);
-  return seconds > 0 ? 2.0 * static_cast<double>(bytes) / seconds : 0;
-}
-
 }  // namespace
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv) try {
   CLI::App app{"Checks lossgen's CUDA kernels on this machine's GPU: against the host kernels, and for bandwidth"};
   int device = 0, repeats = 20;
   bool small = false;
@@ -147,7 +140,7 @@ int main(int argc, char **argv) {
   if (peak > 0) std::printf(", %.0f GB/s by its data sheet's clock and bus", peak / 1e9);
   std::printf("\n");
   if (!call("lossgen_prepare", lossgen_prepare({kDLCUDA, device}))) return 2;
-  const double copy = small ? 0 : copy_bandwidth(gpu, size_t{1} << 29, repeats);
+  const double copy = small ? 0 : tune::copy_rate(gpu, size_t{1} << 29, repeats);
   if (copy > 0) std::printf("copy of 512 MiB on the device: %.0f GB/s read and written\n", copy / 1e9);
   std::printf(
       "GB/s: logits read once (forward), read and written once (others), all in place; share: of that copy's. Medians.\n\n"
@@ -177,4 +170,7 @@ int main(int argc, char **argv) {
   }
   std::printf("\n%s\n", failures ? "FAILED" : "all correct");
   return failures ? 1 : 0;
+} catch (const std::exception &e) {
+  std::fprintf(stderr, "check-gpu: %s\n", e.what());
+  return 2;
 }
