@@ -111,7 +111,7 @@ json read_schedule_file(const std::string &path) {
   if (file.contains("tuned_with")) {
     const std::vector<std::string> keys = {"pipeline", "halide", "cpu", "command"};
     const json &with = file.at("tuned_with");
-    check_keys(path + ": tuned_with", with, {"pipeline", "halide", "cpu", "command", "machine", "seed"});
+    check_keys(path + ": tuned_with", with, {"pipeline", "halide", "cpu", "gpu", "command", "machine", "seed"});
     for (const std::string &key : keys)
       if (!with.contains(key) || !with.at(key).is_string())
         refuse(path + ": tuned_with", "has no text \"" + key + "\"");
@@ -187,6 +187,7 @@ nlohmann::ordered_json schedule_schema() {
            {{"pipeline", text},
             {"halide", text},
             {"cpu", text},
+            {"gpu", text},
             {"command", text},
             {"machine", {{"type", "object"}}},
             {"seed", {{"type", "integer"}}}}},

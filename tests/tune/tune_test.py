@@ -1,7 +1,9 @@
 """tune_test.py LOSSGEN CXX WORK CASE: schedule files and the tuner, through the command."""
 
+import ctypes
 import html
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -233,6 +235,50 @@ def case_sent():
     """A runner command without a place for the path gets the program sent, as ssh does."""
     tune("s", *SMALL, "--runner", "sh -c")
     assert any(e["event"] == "found" for e in log("s"))
+
+
+def case_cuda():
+    """CUDA kernels, on a stand-in for the driver ($FAKE_CUDA) that runs them on the CPU: the mechanism, not the times."""
+    fake = os.environ.get("FAKE_CUDA")
+    if not fake:
+        print("SKIPPED: no stand-in for libcuda.so.1 in this build")
+        sys.exit(77)
+    cuda = ["--targets", "cuda-sm80", "--budget", 1]
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        text = tune("c", *cuda, "--shapes", "32x9", expect=1)
+        assert "no CUDA driver: libcuda.so.1 could not be loaded" in text, text
+    os.environ["LD_LIBRARY_PATH"] = fake
+    for wrong, expected in ((["--dtypes", "f64"], "cuda-sm80 has no f64 kernels"), (["--layouts", "strided"], "take the kernels of planes"),
+                            (["--ops", "nll_loss"], "only log_softmax and cross_entropy")):
+        text = tune("c", *cuda, *wrong, "--shapes", "32x9", expect=1)
+        assert expected in text, text
+    assert "only CPU and CUDA targets" in tune("c", "--targets", "opencl", expect=1)
+
+    text = tune("c", *cuda, "--ops", "log_softmax_forward", "--shapes", "32x9", "--report", "c.html")
+    assert "log_softmax_forward f32 few cuda-sm80 of 32x9" in text and "stand-in device (compute capability 8.0)" in (FOLDER / "c.html").read_text(), text
+    assert json.loads((FOLDER / "c.json").read_text())["tuned_with"]["gpu"] == "stand-in device (compute capability 8.0)"
+    measured = [e for e in log("c") if e["event"] == "measured"]
+    assert measured and not any(e.get("failure") for e in measured), measured
+    assert all(e["target"] == "cuda-sm80" and min(e["seconds"]) > 0 for e in measured)
+
+    # Rows in parts: a loss with its gradient is two kernels, each tuned by the call that runs it alone.
+    tune("parts", "--targets", "cuda-sm80", "--ops", "cross_entropy_forward_backward", "--shapes", "1x9001", "--budget", 1)
+    units = {e["unit"] for e in log("parts") if e["event"] == "found"}
+    assert units <= {f"cross_entropy_{call} f32 rows cuda-sm80 of 1x9001" for call in ("forward", "backward")} and units, units
+
+    entry = {"op": "log_softmax_forward", "dtype": "f32", "layout": "few", "target": "cuda-sm80", "classes": [0, 0], "params": {"threads": 16},
+             "measured": {"call": "log_softmax_forward", "shapes": ["32x9"], "ratio": 0.9}}
+    result = json.loads((FOLDER / "c.json").read_text())
+    file = FOLDER / "mine.json"
+    file.write_text(json.dumps({**result, "schedules": [entry]}))
+    done = subprocess.run([LOSSGEN, "tune", "--check", file, "--cxx", CXX, "--work", pathlib.Path(WORK) / "work"], capture_output=True, text=True, cwd=FOLDER)
+    assert done.returncode in (0, 1) and re.search("still wins|NO LONGER WINS", done.stdout), done.stdout + done.stderr
+    result["tuned_with"]["gpu"] = "another"
+    (FOLDER / "c.json").write_text(json.dumps(result))
+    text = tune("c", *cuda, "--ops", "log_softmax_forward", "--shapes", "32x9", "--resume", expect=1)
+    assert "was tuned on another, this is stand-in device" in text, text
 
 
 def case_qemu():

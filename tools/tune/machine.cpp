@@ -115,6 +115,15 @@ std::string machine_json() {
   return json + "}";
 }
 
+std::string gpu_json(const Gpu &gpu) {
+  const int capability = gpu.capability();
+  const std::string module = first_line("/proc/driver/nvidia/version");
+  return "{\"gpu\": " +
+         quoted(gpu.name() + " (compute capability " + std::to_string(capability / 10) + "." +
+                std::to_string(capability % 10) + ")") +
+         ", \"driver\": " + quoted(gpu.driver() + (module.empty() ? "" : ", " + module)) + "}";
+}
+
 std::string bandwidth_json(int64_t bytes) {
   std::vector<uint64_t> data(static_cast<size_t>(bytes / 8 + 1), 1);
   volatile uint64_t sink = 0;
@@ -127,6 +136,13 @@ std::string bandwidth_json(int64_t bytes) {
   });
   char text[96];
   snprintf(text, sizeof text, "{\"read\": %.3f, \"update\": %.3f, \"copy\": %.3f}", read, 2 * update, 2 * copy);
+  return text;
+}
+
+std::string gpu_bandwidth_json(const Gpu &gpu, int64_t bytes) {
+  char text[96];
+  const double copy = copy_rate(gpu, static_cast<size_t>(bytes), 9) / 1e9;
+  snprintf(text, sizeof text, "{\"read\": %.3f, \"update\": %.3f, \"copy\": %.3f}", copy, copy, copy);
   return text;
 }
 

@@ -36,20 +36,22 @@ void Problem::allocate(Matrix *m) {
   m->stride[0] = planes && i == 1 ? 1 : n == 0 ? 0 : c * i * gap;
   m->stride[1] = planes ? (i == 1 ? n : i) : gap;
   m->stride[2] = planes ? 1 : c * gap;
-  m->bytes = (static_cast<size_t>(n * c * i * gap) * (type_.bits / 8) + 63) / 64 * 64;
-  m->memory.reset(static_cast<char *>(aligned_alloc(64, m->bytes + 64)));
-  if (!m->memory) throw std::bad_alloc();
-  memset(m->memory.get(), 0, m->bytes);  // the first touch is not timed
-  m->tensor = lossgen_tensor_strided(m->memory.get(), type_, i == 1 ? 2 : 3, m->shape, m->stride);
+  m->memory = Memory(static_cast<size_t>(n * c * i * gap) * (type_.bits / 8), gpu_);
+  m->tensor = lossgen_tensor_on(where_, m->memory.data(), type_, i == 1 ? 2 : 3, m->shape, m->stride);
 }
 
 double Problem::get(const Matrix &m, int64_t row, int64_t c) const {
   const int64_t at = row / s_.inner * m.stride[0] + c * m.stride[1] + row % s_.inner * m.stride[2];
-  const char *p = m.memory.get() + at * (type_.bits / 8);
+  const char *p = m.memory.host() + at * (type_.bits / 8);
   if (type_.bits == 64) return *reinterpret_cast<const double *>(p);
   if (type_.bits == 32) return *reinterpret_cast<const float *>(p);
   const uint16_t half = *reinterpret_cast<const uint16_t *>(p);
   return type_.code == kDLBfloat ? from_bf16(half) : from_f16(half);
+}
+
+double Problem::loss(int64_t row) const {
+  const char *p = loss_memory_.host();
+  return wide_ ? reinterpret_cast<const double *>(p)[row] : reinterpret_cast<const float *>(p)[row];
 }
 
 // Numbers around 0 by a bell curve of width 2, times `scale` and plus `shift`; the same ones every 8191 in memory.
@@ -66,11 +68,11 @@ void Problem::fill(Matrix *m, uint64_t salt, double scale, double shift) {
     else if (type_.bits == 32) *reinterpret_cast<float *>(p) = static_cast<float>(value);
     else *reinterpret_cast<uint16_t *>(p) = type_.code == kDLBfloat ? to_bf16(value) : to_f16(value);
   }
-  for (size_t at = 0; at < m->bytes; at += values.size())
-    memcpy(m->memory.get() + at, values.data(), std::min(values.size(), m->bytes - at));
+  m->memory.fill(values.data(), values.size());
 }
 
-Problem::Problem(const Shape &shape, int threads, bool check) : s_(shape) {
+Problem::Problem(const Shape &shape, int threads, bool check)
+    : s_(shape), gpu_(gpu_of(shape.target)), where_{gpu_ ? kDLCUDA : kDLCPU, 0} {
   const struct {
     const char *name;
     uint8_t code, bits;
@@ -82,6 +84,7 @@ Problem::Problem(const Shape &shape, int threads, bool check) : s_(shape) {
   wide_ = type_.bits == 64;
   options_.threads = threads;
   options_.target = s_.target.c_str();
+  if (gpu_) options_.stream = gpu_->stream();
   const bool softmax = starts(s_.call, "log_softmax"), probs = starts(s_.call, "cross_entropy_probs");
   if (!softmax) options_.reduction = check ? LOSSGEN_REDUCTION_NONE : LOSSGEN_REDUCTION_SUM;
   if (s_.call == "cross_entropy_general") options_.label_smoothing = kSmoothing;
@@ -110,13 +113,20 @@ Problem::Problem(const Shape &shape, int threads, bool check) : s_(shape) {
                      : static_cast<int64_t>(uniform(static_cast<uint64_t>(r), 6) * static_cast<double>(s_.classes));
   row_shape_[0] = s_.rows, row_shape_[1] = s_.inner;
   const int32_t rank = s_.inner == 1 ? 1 : 2;
-  y_ = lossgen_tensor(target_.data(), lossgen_dtype(kDLInt, 64), rank, row_shape_);
-  loss32_.resize(rows), loss64_.resize(rows), lse32_.resize(rows), lse64_.resize(rows);
-  const DLDataType real = lossgen_dtype(kDLFloat, wide_ ? 64 : 32);
-  void *loss = wide_ ? static_cast<void *>(loss64_.data()) : loss32_.data();
-  void *lse = wide_ ? static_cast<void *>(lse64_.data()) : lse32_.data();
-  loss_ = lossgen_tensor(loss, real, check ? rank : 0, row_shape_);
-  lse_ = lossgen_tensor(lse, real, rank, row_shape_);
+  const DLDataType real = lossgen_dtype(kDLFloat, wide_ ? 64 : 32), i64 = lossgen_dtype(kDLInt, 64);
+  const auto of_rows = [&](Memory *memory, DLDataType type, int32_t dimensions) {
+    *memory = Memory(static_cast<size_t>(rows) * (type.bits / 8), gpu_);
+    return lossgen_tensor_on(where_, memory->data(), type, dimensions, row_shape_, nullptr);
+  };
+  y_ = of_rows(&target_memory_, i64, rank);
+  target_memory_.fill(target_.data(), target_.size() * sizeof target_[0]);
+  loss_ = of_rows(&loss_memory_, real, check ? rank : 0);
+  lse_ = of_rows(&lse_memory_, real, rank);
+  if (gpu_ && !softmax) {
+    options_.workspace_bytes = lossgen_workspace_size(s_.call.c_str(), &x_.tensor, &options_);
+    workspace_ = Memory(options_.workspace_bytes, gpu_);
+    options_.workspace = workspace_.data();
+  }
   if (s_.call == "cross_entropy_backward") {
     lossgen_options o = options_;
     lossgen_extras extras = LOSSGEN_EXTRAS_INIT;
@@ -124,6 +134,8 @@ Problem::Problem(const Shape &shape, int threads, bool check) : s_(shape) {
     lossgen_cross_entropy_forward(&x_.tensor, &y_, &o, &loss_, &extras);
   }
   if (!check) return;
+  if (x_.memory) x_.memory.fetch();
+  if (second_.memory) second_.memory.fetch();
   kept_x_.resize(n), kept_second_.resize(n);
   for (int64_t i = 0; i < n; i++) {
     if (x_.memory) kept_x_[i] = get(x_, i / s_.classes, i % s_.classes);
@@ -187,7 +199,7 @@ double Problem::worst_error_in() const {
     const bool kept = y >= 0 || probs;
     if (nll) {
       if (has_loss)
-        compare(wide_ ? loss64_[r] : loss32_[r], kept ? -static_cast<Real>(x[y]) : 0, LOSSGEN_F64_NLL_ULP * 8);
+        compare(this->loss(r), kept ? -static_cast<Real>(x[y]) : 0, LOSSGEN_F64_NLL_ULP * 8);
       for (int64_t c = 0; has_grad && c < classes; c++) compare_stored(get(out_, r, c), kept && c == y ? -1 : 0, 1);
       continue;
     }
@@ -203,7 +215,7 @@ double Problem::worst_error_in() const {
       mass += share, grads += std::abs(static_cast<Real>(x[c]));
     }
     const double scale = LOSSGEN_F64_PROBS_LOSS_ULP + option;
-    if (has_loss) compare(wide_ ? loss64_[r] : loss32_[r], kept ? loss : 0, scale * static_cast<double>(terms));
+    if (has_loss) compare(this->loss(r), kept ? loss : 0, scale * static_cast<double>(terms));
     Real total = 0;
     for (int64_t c = 0; c < classes; c++) total += x[c];
     for (int64_t c = 0; has_grad && c < classes; c++) {
@@ -222,6 +234,10 @@ double Problem::worst_error_in() const {
   return worst;
 }
 
-double Problem::worst_error() const { return wide_ ? worst_error_in<long double>() : worst_error_in<double>(); }
+double Problem::worst_error() {
+  for (Memory *m : {&x_.memory, &out_.memory, &loss_memory_})
+    if (*m) m->fetch();
+  return wide_ ? worst_error_in<long double>() : worst_error_in<double>();
+}
 
 }  // namespace tune

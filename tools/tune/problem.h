@@ -4,9 +4,10 @@
 
 #include <lossgen/lossgen.h>
 
-#include <memory>
 #include <string>
 #include <vector>
+
+#include "memory.h"
 
 namespace tune {
 
@@ -16,8 +17,7 @@ struct Shape {
 };
 
 struct Matrix {
-  std::unique_ptr<char, void (*)(void *)> memory{nullptr, free};
-  size_t bytes = 0;
+  Memory memory;
   int64_t shape[3], stride[3];
   DLTensor tensor;
 };
@@ -30,24 +30,26 @@ class Problem {
 
   lossgen_status run();
   // After the first run: the largest error in units of what accuracy.h allows, above 1 where a result is wrong.
-  double worst_error() const;
+  double worst_error();
 
  private:
   void allocate(Matrix *m);
-  double get(const Matrix &m, int64_t row, int64_t c) const;  // row = n * inner + i
+  double get(const Matrix &m, int64_t row, int64_t c) const;  // row = n * inner + i; as it was when last fetched
+  double loss(int64_t row) const;
   void fill(Matrix *m, uint64_t salt, double scale, double shift);
   template <class Real>
   double worst_error_in() const;
 
   Shape s_;
+  const Gpu *gpu_;  // null: the tensors are the CPU's
+  DLDevice where_;
   DLDataType type_;
   bool wide_;  // numbers per row are f64
   lossgen_options options_ = LOSSGEN_OPTIONS_INIT;
   Matrix x_, second_, out_;
   std::vector<double> kept_x_, kept_second_;  // as they were before the first run, row after row; only for checks
   std::vector<int64_t> target_;
-  std::vector<float> loss32_, lse32_;
-  std::vector<double> loss64_, lse64_;
+  Memory target_memory_, loss_memory_, lse_memory_, workspace_;
   DLTensor y_, loss_, lse_, *grad_;
   int64_t row_shape_[2];
 };

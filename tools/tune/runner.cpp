@@ -1,16 +1,18 @@
 // The measuring child of `lossgen tune`: linked with one candidate's kernels and the runtime, started by the tuner on
 // this machine or, through any command, on another. Commands come on standard input, one a line; each is answered by
 // one line of JSON:
-//   machine                                                    what this machine is and what disturbs it
-//   bandwidth BYTES                                            how fast its memory is
-//   check CALL DTYPE LAYOUT TARGET N C INNER                   right results? {"worst": 0.2}, in units of what is
-//   allowed time CALL DTYPE LAYOUT TARGET N C INNER THREADS SAMPLES ROUND    {"seconds": [...]} of one call
+//   machine                                        what this machine is and what disturbs it
+//   gpu                                            what its GPU is
+//   bandwidth TARGET BYTES                         how fast the memory is that the target's kernels work in
+//   check CALL DTYPE LAYOUT TARGET N C INNER       right results? {"worst": 0.2}, in units of what is allowed
+//   time CALL DTYPE LAYOUT TARGET N C INNER THREADS SAMPLES ROUND      {"seconds": [...]} of one call
 // Memory is held while a command runs, not between: many of these may wait beside each other.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <sstream>
 
@@ -44,19 +46,27 @@ void time_calls(const Shape &shape, int threads, int samples, int round) {
   if (threads == 1) run_on_core(round);  // the cores' neighbours differ, too
   Problem problem(shape, threads, false);
   if (!ran(problem)) return;
+  const Gpu *gpu = gpu_of(shape.target);
   // One thread is timed by the time that it ran: others on the machine take turns with it, which is not the kernel's
   // fault.
   const auto clock = threads == 1 ? thread_time : now;
-  double start = clock();
-  problem.run();
-  const double once = clock() - start;
+  const auto seconds_of = [&](const std::function<void()> &work) {
+    if (gpu) return gpu->time(work, 1);
+    const double start = clock();
+    work();
+    return clock() - start;
+  };
+  const double once = seconds_of([&] { problem.run(); });
   const int calls = once >= kSample ? 1 : static_cast<int>(fmin(ceil(kSample / fmax(once, 1e-8)), 1e5));
+  std::function<void()> all = [&] {
+    for (int k = 0; k < calls; k++) problem.run();
+  };
+  // As a graph, so that the device does not wait for this thread, whose part no schedule changes.
+  if (gpu) all = gpu->capture(all);
   std::string list;
   for (int i = 0; i < samples; i++) {
-    start = clock();
-    for (int k = 0; k < calls; k++) problem.run();
     char text[32];
-    snprintf(text, sizeof text, "%s%.6g", i ? ", " : "", (clock() - start) / calls);
+    snprintf(text, sizeof text, "%s%.6g", i ? ", " : "", seconds_of(all) / calls);
     list += text;
   }
   answer("{\"seconds\": [" + list + "]}");
@@ -89,8 +99,11 @@ int main() {
       int threads = 1, samples = 1, round = 0;
       if (command == "machine") {
         answer(machine_json());
-      } else if (command == "bandwidth" && words >> bytes) {
-        answer(bandwidth_json(bytes));
+      } else if (command == "gpu") {
+        answer(gpu_json(*gpu_of("cuda")));
+      } else if (command == "bandwidth" && words >> shape.target >> bytes) {
+        const Gpu *gpu = gpu_of(shape.target);
+        answer(gpu ? gpu_bandwidth_json(*gpu, bytes) : bandwidth_json(bytes));
       } else if ((command == "check" || command == "time") && words >> shape.call >> shape.dtype >> shape.layout >>
                                                                   shape.target >> shape.rows >> shape.classes >>
                                                                   shape.inner) {

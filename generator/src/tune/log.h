@@ -18,7 +18,7 @@ struct Measurement {
 
 class Log {
  public:
-  // With `resume`, what the file holds of this pipeline and CPU is known from the start.
+  // With `resume`, what the file holds of this pipeline, CPU and GPU is known from the start.
   Log(const std::string &path, const nlohmann::json &start, bool resume);
   ~Log();
   Log(const Log &) = delete;

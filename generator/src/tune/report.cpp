@@ -30,8 +30,12 @@ const char *meaning(const std::string &parameter) {
        "out"},
       {"prefetch", "vectors ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
       {"class_group",
-       "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them"},
-      {"tile", "pixels, or rows of few known classes, whose sums stay in L1 between the passes over the classes"},
+       "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them; "
+       "GPU, a thread a row: loads that go out together"},
+      {"tile",
+       "pixels, or rows of few known classes, whose sums stay in L1 between the passes over the classes; GPU: rows that "
+       "share a block"},
+      {"threads", "GPU: threads of a block along the classes; where each has rows of its own, along the rows"},
       {"block_bytes",
        "logits handed to a kernel at once: small enough to be in cache for the second pass, large enough to make calls "
        "few"},
@@ -69,8 +73,8 @@ class Page {
     strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime(&now));
     text += "<p><code>" + escaped(d_.command) + "</code>, seed " + std::to_string(d_.seed) + ", " + date +
             "</p>\n<table>\n";
-    for (const char *key : {"cpu", "cores", "caches", "system", "governor", "smt", "virtual", "load"})
-      text += std::string("<tr><td>") + key + "</td><td>" + escaped(d_.machine.value(key, "unknown")) + "</td></tr>\n";
+    for (const char *key : {"gpu", "driver", "cpu", "cores", "caches", "system", "governor", "smt", "virtual", "load"})
+      if (d_.machine.contains(key)) text += std::string("<tr><td>") + key + "</td><td>" + escaped(d_.machine.value(key, "unknown")) + "</td></tr>\n";
     text += "<tr><td>spoils timings</td><td>";
     if (!d_.machine.contains("disturbances")) text += "nothing known";
     else
@@ -125,6 +129,10 @@ class Page {
       text += " The default reaches " + percent(share_of_roof(f, f.base_seconds)) +
               " of the roofline: memory of this size gives " + format("%.1f GB/s", f.memory) +
               ", the kernel with all its logits in cache " + format("%.1f GB/s.", f.in_cache);
+    else if (f.memory > 0)
+      text += " The default reaches " + percent(share_of_roof(f, f.base_seconds)) +
+              " of the roofline: a copy of this size in the device's memory reads and writes " +
+              format("%.1f GB/s.", f.memory);
     if (!f.complete) text += " Cut off: not all that were to be.";
     const auto general = d_.general.find(unit_text(f.unit));
     if (general != d_.general.end())

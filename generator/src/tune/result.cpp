@@ -53,15 +53,18 @@ json measured(const Found &f, int threads) {
 void write_result(const std::string &path, const std::vector<Found> &found, const json &machine,
                   const std::string &command, uint64_t seed, int threads) {
   json entries = json::array();
-  std::string commands = command;
+  std::string commands = command, gpu = machine.value("gpu", "");
   if (std::filesystem::exists(path)) {
     const json old = read_schedule_file(path);
-    if (old.contains("tuned_with") && old.at("tuned_with").at("cpu") != machine.at("cpu"))
-      throw std::runtime_error(path + " was tuned on " + old.at("tuned_with").at("cpu").get<std::string>() +
-                               ", this is " + machine.at("cpu").get<std::string>() +
-                               ": one file per machine, -o names another");
+    for (const char *part : {"cpu", "gpu"}) {
+      const std::string was = old.value("tuned_with", json::object()).value(part, ""), is = machine.value(part, "");
+      if (!was.empty() && !is.empty() && was != is)
+        throw std::runtime_error(path + " was tuned on " + was + ", this is " + is +
+                                 ": one file per machine, -o names another");
+    }
     if (why_stale(path, old).empty()) {
       entries = old.at("schedules");
+      if (gpu.empty()) gpu = old.value("tuned_with", json::object()).value("gpu", "");
       const std::string before =
           old.contains("tuned_with") ? old.at("tuned_with").at("command").get<std::string>() : "";
       if (before.find(command) != std::string::npos) commands = before;
@@ -93,6 +96,7 @@ void write_result(const std::string &path, const std::vector<Found> &found, cons
                                    {"command", commands},
                                    {"seed", seed},
                                    {"machine", machine}}}};
+  if (!gpu.empty()) file["tuned_with"]["gpu"] = gpu;
   file["schedules"] = nlohmann::ordered_json::array();
   // Entries one a line: a file to commit and to compare.
   std::string text = file.dump(2);

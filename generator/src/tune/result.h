@@ -5,7 +5,7 @@
 namespace lossgen {
 
 // Takes the units' winners into the file: their entries replace those of the same kernels, the others stay. A file of
-// other pipelines is begun anew; one of another CPU is not touched: std::runtime_error.
+// other pipelines is begun anew; one of another CPU or GPU is not touched: std::runtime_error.
 void write_result(const std::string &path, const std::vector<Found> &found, const nlohmann::json &machine,
                   const std::string &command, uint64_t seed, int threads);
 

@@ -78,7 +78,7 @@ class Search {
     found_.ratio = 1;
     if (!best.empty() && !stop_asked()) {
       confirm(best[0]);
-      if (unit_.tensors() > 0) time_in_cache(best[0]);
+      if (unit_.tensors() > 0 && !is_device(unit_.target)) time_in_cache(best[0]);
     }
     found_.tried = seen_.size();
     progress_(1, found_.ratio, "done");

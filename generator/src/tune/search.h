@@ -24,7 +24,8 @@ struct Found {
   std::vector<Step> history;
   bool complete = true;  // not cut off by Ctrl-C or the budget
   // Of the roofline, GB/s: what memory of this size gives one thread that does nothing else; and the better one of
-  // default and winner when all of its logits are in cache, so that only its instructions take time.
+  // default and winner when all of its logits are in cache, so that only its instructions take time (0 on a GPU, which
+  // such a call does not fill).
   double memory = 0, in_cache = 0;
 };
 

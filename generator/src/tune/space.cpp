@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "device_space.h"
 #include "lossgen/kernel_names.h"
 #include "storage.h"
 
@@ -186,6 +187,9 @@ std::string Unit::name() const {
 
 double Unit::tensors() const { return call_named(call).tensors; }
 std::string Unit::access() const { return call_named(call).access; }
+std::string Unit::logits() const {
+  return !is_device(target) ? kLayoutNames[layout] : layout == LOSSGEN_LAYOUT_planes ? "planes" : "rows";
+}
 
 std::vector<std::string> tunable_calls(const std::vector<std::string> &wanted) {
   std::string known;
@@ -213,23 +217,28 @@ std::vector<Unit> units_for(const Request &request, const std::vector<Shape> &sh
   const bool natural = request.layouts.empty();
   const std::vector<std::string> layouts = natural ? std::vector<std::string>{"rows", "planes"} : request.layouts;
   for (const std::string &target : request.targets)
-    for (const std::string &dtype : request.dtypes)
+    for (const std::string &dtype : request.dtypes) {
+      const auto target_id = (lossgen_target_id)index_of(kTargetNames, target.c_str());
+      const auto dtype_id = (lossgen_dtype_id)index_of(kDtypeNames, dtype.c_str());
+      if (is_device(target_id)) {
+        add_device_units(request, target_id, dtype_id, shapes, &units);
+        continue;
+      }
       for (const std::string &layout : layouts)
         for (int64_t classes : counts)
           for (const std::string &name : tunable_calls(request.ops)) {
             const Call &call = call_named(name);
             Unit unit{name,
                       call.op,
-                      (lossgen_dtype_id)index_of(kDtypeNames, dtype.c_str()),
+                      dtype_id,
                       (lossgen_layout_id)index_of(kLayoutNames, layout.c_str()),
-                      (lossgen_target_id)index_of(kTargetNames, target.c_str()),
+                      target_id,
                       classes,
+                      kTargetMachines[target_id],
                       {},
                       call.stages,
                       call.cut,
                       {}};
-            if (is_device(unit.target))
-              throw std::invalid_argument("target " + target + ": only CPU targets can be tuned");
             for (const Shape &s : shapes)
               if ((!classes || s.classes == classes) && (!natural || (s.inner > 1) == (layout == "planes")))
                 unit.shapes.push_back(s);
@@ -240,6 +249,7 @@ std::vector<Unit> units_for(const Request &request, const std::vector<Shape> &sh
             add_axes(&unit, call.walks);
             units.push_back(unit);
           }
+    }
   return units;
 }
 

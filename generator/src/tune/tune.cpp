@@ -75,11 +75,14 @@ class Tuning {
   explicit Tuning(TuneOptions options)
       : o_(std::move(options)),
         workshop_(toolchain()),
-        probe_(workshop_.probe(), o_.runner, o_.timeout),
+        probe_(workshop_.probe(wants_gpu()), o_.runner, o_.timeout),
         machine_(probe_.ask("machine")) {
+    if (o_.check.empty() && wants_gpu()) machine_.update(probe_.ask("gpu"));
     for (const std::string &d : disturbances(machine_)) machine_["disturbances"].push_back(d);
     std::printf("%s, %s cores, %s\n", machine_.value("cpu", "?").c_str(), machine_.value("cores", "?").c_str(),
                 machine_.value("caches", "?").c_str());
+    if (machine_.contains("gpu"))
+      std::printf("%s, %s\n", machine_.value("gpu", "?").c_str(), machine_.value("driver", "?").c_str());
     for (const std::string &d : disturbances(machine_)) std::printf("  spoils timings: %s\n", d.c_str());
     std::fflush(stdout);
     measure_ = {o_.runner, o_.timeout, o_.threads};
@@ -91,6 +94,7 @@ class Tuning {
     Request request;
     request.dtypes = o_.dtypes, request.layouts = o_.layouts, request.targets = o_.targets,
     request.classes = o_.classes;
+    request.host = host();
     expand(request);  // refuses names that are none
     request.ops = o_.ops;
     const std::vector<Unit> units = units_for(request, shapes_of(o_));
@@ -157,7 +161,8 @@ class Tuning {
     const std::string stale = why_stale(o_.check, read_schedule_file(o_.check));
     if (!stale.empty()) std::printf("%s\n", stale.c_str());
     json before = json::array();
-    for (const Tuned &tuned : read_result(o_.check, &threads)) {
+    for (Tuned tuned : read_result(o_.check, &threads)) {
+      if (is_device(tuned.unit.target)) tuned.unit.host = host();
       const std::vector<std::string> usable = split_words(machine_.value("targets", ""));
       if (std::find(usable.begin(), usable.end(), kTargetNames[tuned.unit.target]) == usable.end()) {
         std::printf("%s: this machine cannot run it\n", tuned.unit.name().c_str());
@@ -194,6 +199,13 @@ class Tuning {
     const int jobs = o_.jobs > 0 ? o_.jobs : default_jobs();
     return {o_.cxx, o_.share, o_.work, jobs, 300};
   }
+  // The file to check or the targets named have kernels for CUDA devices.
+  bool wants_gpu() const {
+    std::vector<std::string> targets = o_.targets;
+    if (!o_.check.empty())
+      for (const json &entry : read_schedule_file(o_.check).at("schedules")) targets.push_back(entry.value("target", ""));
+    return std::any_of(targets.begin(), targets.end(), [](const std::string &t) { return t.rfind("cuda", 0) == 0; });
+  }
   static Clock::duration seconds(double s) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
   }
@@ -206,15 +218,20 @@ class Tuning {
     return newest;
   }
 
+  // The CPU of the programs there.
+  std::string host() const { return kTargetMachines[index_of(kTargetNames, newest_target().c_str())]; }
+
   // GB/s of memory as large as what the unit's first shape moves, accessed as the call does.
   double bandwidth(const Unit &unit) {
     const int64_t bytes = unit.shapes[0].elements() * storage_type(unit.dtype).bytes();
+    const std::string where = is_device(unit.target) ? kTargetNames[unit.target] : unit.host;
+    const std::string question = "bandwidth " + where + " " + std::to_string(bytes);
     try {
-      if (!rates_.count(bytes)) rates_[bytes] = probe_.ask("bandwidth " + std::to_string(bytes));
+      if (!rates_.count(question)) rates_[question] = probe_.ask(question);
     } catch (const std::exception &) {
       if (!stop_asked()) throw;
     }
-    return rates_.count(bytes) ? rates_[bytes].value(unit.access(), 0.0) : 0;
+    return rates_.count(question) ? rates_[question].value(unit.access(), 0.0) : 0;
   }
 
   // What the constant brings: its winner beside the general kernel with what has been found for that.
@@ -258,7 +275,7 @@ class Tuning {
   json machine_;
   MeasureOptions measure_;
   std::vector<Found> found_;
-  std::map<int64_t, json> rates_;
+  std::map<std::string, json> rates_;  // by question
   std::map<std::string, OverGeneral> general_;
 };
 

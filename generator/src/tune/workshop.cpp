@@ -82,22 +82,24 @@ void Workshop::link(const Unit &unit, const Candidate &candidate, const fs::path
   request.library = "candidate";
   request.ops = {unit.op};
   request.dtypes = {kDtypeNames[unit.dtype]};
-  request.layouts = {kLayoutNames[unit.layout]};
+  request.layouts = {unit.logits()};
   request.targets = {kTargetNames[unit.target]};
+  request.host = unit.host;
   if (unit.classes) request.classes = {unit.classes};
   request.schedule_files = {(folder / "schedule.json").string()};
   write_if_changed(folder / "schedule.json", candidate.schedule.dump(2) + "\n");
   emit(request, {folder.string(), 1, false});
 
-  const fs::path objects = folder / host_folder(kTargetMachines[unit.target]);
-  link_program(objects, (folder / "program").string());
+  link_program(folder / host_folder(unit.host), (folder / "program").string(), is_device(unit.target));
 }
 
 // With the kernels of a folder, "" for none.
-void Workshop::link_program(const fs::path &objects, const std::string &program) const {
+void Workshop::link_program(const fs::path &objects, const std::string &program, bool loads_driver) const {
   std::vector<std::string> words = compile_words(tools_);
-  // Static: the program may be sent to another machine.
-  for (const char *w : {"-static", "-s"}) words.push_back(w);
+  words.push_back("-s");
+  // Static: the program may be sent to another machine. A driver comes with a C library of its own.
+  if (loads_driver) words.insert(words.end(), {"-static-libstdc++", "-static-libgcc"});
+  else words.push_back("-static");
   if (!objects.empty()) {
     words.push_back("-I" + objects.string());
     words.push_back((objects / "candidate_table.cpp").string());
@@ -112,10 +114,10 @@ void Workshop::link_program(const fs::path &objects, const std::string &program)
   run_program(words);
 }
 
-std::string Workshop::probe() {
-  const std::string program = fs::absolute(shared_ / "probe").string();
+std::string Workshop::probe(bool loads_driver) {
+  const std::string program = fs::absolute(shared_ / (loads_driver ? "probe-gpu" : "probe")).string();
   if (fs::exists(program)) return program;
-  const std::string failure = run_tasks({{[&] { link_program({}, program); }, program + ".log"}}, 1, tools_.seconds)[0];
+  const std::string failure = run_tasks({{[&] { link_program({}, program, loads_driver); }, program + ".log"}}, 1, tools_.seconds)[0];
   if (!failure.empty()) throw std::runtime_error("the runner does not link (" + tools_.cxx + "): " + failure);
   return program;
 }
@@ -137,7 +139,7 @@ void Workshop::make(const Unit &unit, std::vector<Candidate *> candidates) {
     fs::remove_all(folder);
     fs::create_directories(folder);
     if (!base_.empty()) {
-      const fs::path name = host_folder(kTargetMachines[unit.target]);
+      const fs::path name = host_folder(unit.host);
       fs::create_directory(folder / name);
       for (const auto &entry : fs::directory_iterator(fs::path(base_) / name))
         if (entry.path().extension() == ".o" || entry.path().filename() == ".stamps")

@@ -33,14 +33,14 @@ class Workshop {
   };
   // Makes the programs, in parallel.
   void make(const Unit &unit, std::vector<Candidate *> candidates);
-  // The runner without kernels: for questions about the machine.
-  std::string probe();
+  // The runner without kernels: for questions about the machine, and about its GPU where it may load the driver.
+  std::string probe(bool loads_driver);
   // Removes the programs made so far.
   void clear();
 
  private:
   void link(const Unit &unit, const Candidate &candidate, const std::filesystem::path &folder) const;
-  void link_program(const std::filesystem::path &objects, const std::string &program) const;
+  void link_program(const std::filesystem::path &objects, const std::string &program, bool loads_driver) const;
 
   Toolchain tools_;
   std::filesystem::path shared_;  // objects of runtime and runner, by compiler and sources

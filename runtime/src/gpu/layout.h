@@ -35,12 +35,10 @@ struct Slab {
 class Slabs {
  public:
   static constexpr int64_t kMaxSpan = int64_t{1} << 29;
-  static constexpr int64_t kLeastRowsAlongX = 128, kMostBlocksAlongO = 65535;
 
   // flat_matrices: rows of a slab must have one stride in every matrix, as they do in every per-row tensor.
   lossgen_status cut(const Problem &problem, bool flat_matrices);
-  // Blocks of threads that take rows along x alone, o by the grid's second axis, are full and allowed.
-  bool suits_blocks_along_x() const { return x_step_ >= kLeastRowsAlongX && o_step_ <= kMostBlocksAlongO; }
+  bool suits_blocks_along_x() const { return lossgen_device_fuses_planes(x_step_, o_step_); }
   int64_t count() const { return walked_ * o_pieces_ * x_pieces_; }
   Slab at(int64_t index) const;
 
