@@ -243,7 +243,7 @@ def case_cuda():
     if not fake:
         print("SKIPPED: no stand-in for libcuda.so.1 in this build")
         sys.exit(77)
-    cuda = ["--targets", "cuda-sm80", "--budget", 1]
+    cuda = ["--targets", "cuda-sm80"]
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -264,7 +264,7 @@ def case_cuda():
     assert all(e["target"] == "cuda-sm80" and min(e["seconds"]) > 0 for e in measured)
 
     # Rows in parts: a loss with its gradient is two kernels, each tuned by the call that runs it alone.
-    tune("parts", "--targets", "cuda-sm80", "--ops", "cross_entropy_forward_backward", "--shapes", "1x9001", "--budget", 1)
+    tune("parts", *cuda, "--ops", "cross_entropy_forward_backward", "--shapes", "1x9001", "--budget", 1)
     units = {e["unit"] for e in log("parts") if e["event"] == "found"}
     assert units <= {f"cross_entropy_{call} f32 rows cuda-sm80 of 1x9001" for call in ("forward", "backward")} and units, units
 
