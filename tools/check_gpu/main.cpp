@@ -104,7 +104,8 @@ Outcome check(const Gpu &gpu, int device, const Case &c, const Type &t, int repe
     if (!out.ok) break;
     gpu.download(from_device.data(), x, from_device.size());
     gpu.download(&losses[1], loss, 4);
-    const Difference matrix = compare(t, on_host, from_device, op == 3 ? 4e-6 : 1e-7);
+    // Log-probabilities, and gradients from a saved lse, are off by what f32 rounds off a number of a few units.
+    const Difference matrix = compare(t, on_host, from_device, op < 2 ? 1e-7 : 4e-6);
     out.ok = matrix.allowed;
     if (op == 0) {
       gpu.download(device_lse.data(), numbers, device_lse.size());
