@@ -1,5 +1,6 @@
 #include "machine.h"
 
+#include <ctype.h>
 #include <lossgen/lossgen.h>
 #include <sched.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <sstream>
 #include <vector>
 
 #include "system.h"
@@ -117,7 +119,11 @@ std::string machine_json() {
 
 std::string gpu_json(const Gpu &gpu) {
   const int capability = gpu.capability();
-  const std::string module = first_line("/proc/driver/nvidia/version");
+  // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  ..."
+  std::istringstream words(first_line("/proc/driver/nvidia/version"));
+  std::string module;
+  for (std::string word; module.empty() && words >> word;)
+    if (isdigit(static_cast<unsigned char>(word[0]))) module = word;
   return "{\"gpu\": " +
          quoted(gpu.name() + " (compute capability " + std::to_string(capability / 10) + "." +
                 std::to_string(capability % 10) + ")") +
