@@ -1,4 +1,6 @@
 // A real device, and the tests' main: exit code 77 where there is none.
+#include "memory_of_gpu.h"
+
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -6,7 +8,6 @@
 #include <vector>
 
 #include "../../tools/tune/gpu.h"
-#include "memory_of_gpu.h"
 
 namespace {
 

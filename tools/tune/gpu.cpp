@@ -59,7 +59,8 @@ Gpu::Gpu(int ordinal) {
   cu("cuInit", 0u);
   const int devices = device_count();
   if (ordinal < 0 || ordinal >= devices)
-    throw std::runtime_error("no CUDA device " + std::to_string(ordinal) + ": the driver knows " + std::to_string(devices));
+    throw std::runtime_error("no CUDA device " + std::to_string(ordinal) + ": the driver knows " +
+                             std::to_string(devices));
   cu("cuDeviceGet", &device_, ordinal);
   void *context = nullptr;
   cu("cuDevicePrimaryCtxRetain", &context, device_);

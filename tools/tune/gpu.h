@@ -1,5 +1,5 @@
-// The CUDA driver as a program with tensors on a device uses it, without a toolkit: libcuda.so.1 is loaded when it is needed.
-// Functions throw std::runtime_error with the driver's name of what went wrong.
+// The CUDA driver as a program with tensors on a device uses it, without a toolkit: libcuda.so.1 is loaded when it is
+// needed. Functions throw std::runtime_error with the driver's name of what went wrong.
 #ifndef LOSSGEN_TUNE_GPU_H
 #define LOSSGEN_TUNE_GPU_H
 

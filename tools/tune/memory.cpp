@@ -23,7 +23,8 @@ Memory::~Memory() {
 }
 
 Memory &Memory::operator=(Memory &&other) noexcept {
-  std::swap(gpu_, other.gpu_), std::swap(data_, other.data_), std::swap(bytes_, other.bytes_), std::swap(copy_, other.copy_);
+  std::swap(gpu_, other.gpu_), std::swap(data_, other.data_), std::swap(bytes_, other.bytes_),
+      std::swap(copy_, other.copy_);
   return *this;
 }
 

@@ -198,8 +198,7 @@ double Problem::worst_error_in() const {
     const int64_t y = target_[r];
     const bool kept = y >= 0 || probs;
     if (nll) {
-      if (has_loss)
-        compare(this->loss(r), kept ? -static_cast<Real>(x[y]) : 0, LOSSGEN_F64_NLL_ULP * 8);
+      if (has_loss) compare(this->loss(r), kept ? -static_cast<Real>(x[y]) : 0, LOSSGEN_F64_NLL_ULP * 8);
       for (int64_t c = 0; has_grad && c < classes; c++) compare_stored(get(out_, r, c), kept && c == y ? -1 : 0, 1);
       continue;
     }

@@ -20,8 +20,9 @@ struct Group {
 Group group_of(const Shape &s, const std::string &logits, int bytes) {
   Group g{logits == "rows" ? lossgen_device_layout(s.classes, bytes) : LOSSGEN_LAYOUT_planes, false, {s}};
   if (s.classes % 4 == 0) g.layout = lossgen_layout_in_fours(g.layout);
-  g.apart = g.layout == LOSSGEN_LAYOUT_planes ? !lossgen_device_fuses_planes(s.inner > 1 ? s.inner : s.rows, s.inner > 1 ? s.rows : 1)
-                                              : lossgen_device_in_parts(s.classes, bytes);
+  g.apart = g.layout == LOSSGEN_LAYOUT_planes
+                ? !lossgen_device_fuses_planes(s.inner > 1 ? s.inner : s.rows, s.inner > 1 ? s.rows : 1)
+                : lossgen_device_in_parts(s.classes, bytes);
   return g;
 }
 
@@ -32,7 +33,9 @@ std::vector<Group> groups_of(const Request &request, const std::vector<Shape> &s
     for (const Shape &s : shapes) {
       if (natural && (s.inner > 1) != (logits == "planes")) continue;
       const Group g = group_of(s, logits, bytes);
-      const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group &other) { return other.layout == g.layout && other.apart == g.apart; });
+      const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group &other) {
+        return other.layout == g.layout && other.apart == g.apart;
+      });
       if (same == groups.end()) groups.push_back(g);
       else same->shapes.push_back(s);
     }
@@ -43,7 +46,8 @@ std::vector<Group> groups_of(const Request &request, const std::vector<Shape> &s
 int stage_of(const std::string &call, bool apart) {
   if (call == "log_softmax_forward") return LOSSGEN_STAGE_log_softmax_forward;
   if (call == "log_softmax_backward") return LOSSGEN_STAGE_log_softmax_backward;
-  if (call == "cross_entropy_forward") return apart ? LOSSGEN_STAGE_cross_entropy_forward_parts : LOSSGEN_STAGE_cross_entropy_forward_exact;
+  if (call == "cross_entropy_forward")
+    return apart ? LOSSGEN_STAGE_cross_entropy_forward_parts : LOSSGEN_STAGE_cross_entropy_forward_exact;
   if (call == "cross_entropy_backward") return LOSSGEN_STAGE_cross_entropy_backward;
   if (call == "cross_entropy_forward_backward") return LOSSGEN_STAGE_cross_entropy_forward_backward;
   return -1;
@@ -82,16 +86,20 @@ void add_axes(Unit *unit) {
 
 }  // namespace
 
-void add_device_units(const Request &request, lossgen_target_id target, lossgen_dtype_id dtype, const std::vector<Shape> &shapes,
-                      std::vector<Unit> *units) {
+void add_device_units(const Request &request, lossgen_target_id target, lossgen_dtype_id dtype,
+                      const std::vector<Shape> &shapes, std::vector<Unit> *units) {
   if (std::string(kTargetMachines[target]) != "cuda")
-    throw std::invalid_argument(std::string("target ") + kTargetNames[target] + ": only CPU and CUDA targets can be tuned");
-  if (dtype == LOSSGEN_DTYPE_f64) throw std::invalid_argument(std::string("target ") + kTargetNames[target] + " has no f64 kernels");
+    throw std::invalid_argument(std::string("target ") + kTargetNames[target] +
+                                ": only CPU and CUDA targets can be tuned");
+  if (dtype == LOSSGEN_DTYPE_f64)
+    throw std::invalid_argument(std::string("target ") + kTargetNames[target] + " has no f64 kernels");
   if (std::find(request.layouts.begin(), request.layouts.end(), "strided") != request.layouts.end())
-    throw std::invalid_argument(std::string("target ") + kTargetNames[target] + ": strided logits take the kernels of planes");
+    throw std::invalid_argument(std::string("target ") + kTargetNames[target] +
+                                ": strided logits take the kernels of planes");
   const std::vector<std::string> calls = tunable_calls(request.ops);
   if (std::none_of(calls.begin(), calls.end(), [](const std::string &c) { return stage_of(c, false) >= 0; }))
-    throw std::invalid_argument(std::string("target ") + kTargetNames[target] + ": only log_softmax and cross_entropy can be tuned");
+    throw std::invalid_argument(std::string("target ") + kTargetNames[target] +
+                                ": only log_softmax and cross_entropy can be tuned");
   std::vector<int64_t> counts = {0};
   counts.insert(counts.end(), request.classes.begin(), request.classes.end());
   for (const Group &group : groups_of(request, shapes, storage_type(dtype).bytes()))

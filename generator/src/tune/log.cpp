@@ -22,7 +22,8 @@ Log::Log(const std::string &path, const nlohmann::json &start, bool resume) : cp
     if (!json.is_object()) continue;  // a line that was cut off
     if (json.value("event", "") == "start")
       same = json.at("pipeline") == start.at("pipeline") && json.at("halide") == start.at("halide") &&
-             json.at("machine").at("cpu") == cpu_ && gpu(json) == gpu(start) && json.at("threads") == start.at("threads");
+             json.at("machine").at("cpu") == cpu_ && gpu(json) == gpu(start) &&
+             json.at("threads") == start.at("threads");
     if (!same || json.value("event", "") != "measured") continue;
     Measurement m;
     m.failure = json.value("failure", "");

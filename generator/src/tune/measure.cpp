@@ -14,7 +14,8 @@ namespace {
 
 // "cross_entropy_forward f32 rows x86-64-v4 4096 1000 1"
 std::string problem(const Unit &unit, int64_t rows, int64_t classes, int64_t inner) {
-  return unit.call + " " + kDtypeNames[unit.dtype] + " " + unit.logits() + " " + kTargetNames[unit.target] + " " + std::to_string(rows) + " " + std::to_string(classes) + " " + std::to_string(inner);
+  return unit.call + " " + kDtypeNames[unit.dtype] + " " + unit.logits() + " " + kTargetNames[unit.target] + " " +
+         std::to_string(rows) + " " + std::to_string(classes) + " " + std::to_string(inner);
 }
 
 // The same class count on fewer rows: whole vectors and blocks, and a rest.

@@ -33,7 +33,8 @@ const char *meaning(const std::string &parameter) {
        "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them; "
        "GPU, a thread a row: loads that go out together"},
       {"tile",
-       "pixels, or rows of few known classes, whose sums stay in L1 between the passes over the classes; GPU: rows that "
+       "pixels, or rows of few known classes, whose sums stay in L1 between the passes over the classes; GPU: rows "
+       "that "
        "share a block"},
       {"threads", "GPU: threads of a block along the classes; where each has rows of its own, along the rows"},
       {"block_bytes",
@@ -74,7 +75,9 @@ class Page {
     text += "<p><code>" + escaped(d_.command) + "</code>, seed " + std::to_string(d_.seed) + ", " + date +
             "</p>\n<table>\n";
     for (const char *key : {"gpu", "driver", "cpu", "cores", "caches", "system", "governor", "smt", "virtual", "load"})
-      if (d_.machine.contains(key)) text += std::string("<tr><td>") + key + "</td><td>" + escaped(d_.machine.value(key, "unknown")) + "</td></tr>\n";
+      if (d_.machine.contains(key))
+        text +=
+            std::string("<tr><td>") + key + "</td><td>" + escaped(d_.machine.value(key, "unknown")) + "</td></tr>\n";
     text += "<tr><td>spoils timings</td><td>";
     if (!d_.machine.contains("disturbances")) text += "nothing known";
     else

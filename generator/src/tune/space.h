@@ -27,7 +27,7 @@ struct Unit {
   lossgen_dtype_id dtype;
   lossgen_layout_id layout;
   lossgen_target_id target;
-  int64_t classes;  // a constant, 0: the general kernels
+  int64_t classes;   // a constant, 0: the general kernels
   std::string host;  // the CPU whose program starts them
   std::vector<Shape> shapes;
   std::vector<lossgen_stage_id> stages;  // that get all the numbers
@@ -37,8 +37,8 @@ struct Unit {
   std::string name() const;    // "cross_entropy_forward f32 rows x86-64-v4", with the constant
   double tensors() const;      // logit-sized tensors read and written by a call
   std::string access() const;  // how: "read", "copy" or "update" (in place)
-  // How the logits lie, as a request says it: devices have several layouts for rows. There rows of one to three classes, which
-  // take the kernels of planes, are measured as planes.
+  // How the logits lie, as a request says it: devices have several layouts for rows. There rows of one to three
+  // classes, which take the kernels of planes, are measured as planes.
   std::string logits() const;
   KernelKey key(lossgen_stage_id stage) const { return {stage, dtype, layout, target, classes}; }
   bool same_kernels(const Unit &other) const {

@@ -203,7 +203,8 @@ class Tuning {
   bool wants_gpu() const {
     std::vector<std::string> targets = o_.targets;
     if (!o_.check.empty())
-      for (const json &entry : read_schedule_file(o_.check).at("schedules")) targets.push_back(entry.value("target", ""));
+      for (const json &entry : read_schedule_file(o_.check).at("schedules"))
+        targets.push_back(entry.value("target", ""));
     return std::any_of(targets.begin(), targets.end(), [](const std::string &t) { return t.rfind("cuda", 0) == 0; });
   }
   static Clock::duration seconds(double s) {

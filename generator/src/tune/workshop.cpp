@@ -117,7 +117,8 @@ void Workshop::link_program(const fs::path &objects, const std::string &program,
 std::string Workshop::probe(bool loads_driver) {
   const std::string program = fs::absolute(shared_ / (loads_driver ? "probe-gpu" : "probe")).string();
   if (fs::exists(program)) return program;
-  const std::string failure = run_tasks({{[&] { link_program({}, program, loads_driver); }, program + ".log"}}, 1, tools_.seconds)[0];
+  const std::string failure =
+      run_tasks({{[&] { link_program({}, program, loads_driver); }, program + ".log"}}, 1, tools_.seconds)[0];
   if (!failure.empty()) throw std::runtime_error("the runner does not link (" + tools_.cxx + "): " + failure);
   return program;
 }
