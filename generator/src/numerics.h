@@ -20,7 +20,7 @@ Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &refere
 // fused: products and sums in one rounding, by the instructions that has_scale() promises.
 Halide::Expr log_positive(const Halide::Expr &x, bool fused);
 
-// log(1 + u) for u >= 0, accurate to the last bits also for u near 0; inf for inf, NaN for NaN.
+// log(1 + u) for u >= 0 below 2^127 (f64: 2^1023), accurate to the last bits also for u near 0; inf for inf, NaN for NaN.
 Halide::Expr log1p_positive(const Halide::Expr &u, bool fused);
 
 // Neither infinite nor NaN, tested on the bits: fast-math flags would fold a comparison away.

@@ -1,6 +1,7 @@
 #include "loss.h"
 
 #include <math.h>
+#include <string.h>
 
 #include <algorithm>
 #include <atomic>

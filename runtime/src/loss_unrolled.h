@@ -2,8 +2,6 @@
 #ifndef LOSSGEN_RUNTIME_LOSS_UNROLLED_H
 #define LOSSGEN_RUNTIME_LOSS_UNROLLED_H
 
-#include <string.h>
-
 #include <algorithm>
 
 #include "kernel_call.h"

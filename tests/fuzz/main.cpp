@@ -2,7 +2,7 @@
 //   --cases N --seed S   the cases S, S + 1, ... of a random order (default: 10000 of seed 1)
 //   --jobs J             on J threads
 //   --case NUMBER        just this one, with its description
-//   --stream-from BYTES  gradients of so many bytes are written past the caches, where the library does that from 32 MiB on
+//   --stream-from BYTES  gradients of so many bytes are written past the caches, where the library does that from 16 MiB on
 //   --only-full          nothing unless LOSSGEN_TEST_FULL is set
 #include <signal.h>
 #include <unistd.h>

@@ -277,6 +277,7 @@ def case_cuda():
     file.write_text(json.dumps({**result, "schedules": [entry]}))
     done = subprocess.run([LOSSGEN, "tune", "--check", file, "--cxx", CXX, "--work", pathlib.Path(WORK) / "work"], capture_output=True, text=True, cwd=FOLDER)
     assert done.returncode in (0, 1) and re.search("still wins|NO LONGER WINS", done.stdout), done.stdout + done.stderr
+    assert "log_softmax_forward f32 few cuda-sm80" in done.stdout, done.stdout
     result["tuned_with"]["gpu"] = "another"
     (FOLDER / "c.json").write_text(json.dumps(result))
     text = tune("c", *cuda, "--ops", "log_softmax_forward", "--shapes", "32x9", "--resume", expect=1)

@@ -116,10 +116,15 @@ std::function<void()> Gpu::capture(const std::function<void()> &work) const {
   constexpr int kGlobal = 0;  // what no capture allows is an error, whoever does it
   void *graph = nullptr, *program = nullptr;
   cu("cuStreamBeginCapture_v2", stream_, kGlobal);
-  work();
+  try {
+    work();
+  } catch (...) {
+    if (result_of("cuStreamEndCapture", stream_, &graph) == 0 && graph) result_of("cuGraphDestroy", graph);
+    throw;
+  }
   cu("cuStreamEndCapture", stream_, &graph);
+  const std::shared_ptr<void> captured(graph, [](void *p) { result_of("cuGraphDestroy", p); });
   cu("cuGraphInstantiateWithFlags", &program, graph, 0ull);
-  cu("cuGraphDestroy", graph);
   const std::shared_ptr<void> held(program, [](void *p) { result_of("cuGraphExecDestroy", p); });
   return [this, held] { cu("cuGraphLaunch", held.get(), stream_); };
 }
@@ -147,12 +152,11 @@ const Gpu *gpu_of(const std::string &target) {
 }
 
 double copy_rate(const Gpu &gpu, size_t bytes, int repeats) {
-  void *from = gpu.allocate(bytes), *to = gpu.allocate(bytes);
-  gpu.clear(from, bytes);
-  gpu.copy(to, from, bytes);
-  const double seconds = gpu.time([&] { gpu.copy(to, from, bytes); }, repeats);
-  gpu.release(from);
-  gpu.release(to);
+  const auto block = [&] { return std::shared_ptr<void>(gpu.allocate(bytes), [&](void *p) { gpu.release(p); }); };
+  const std::shared_ptr<void> from = block(), to = block();
+  gpu.clear(from.get(), bytes);
+  gpu.copy(to.get(), from.get(), bytes);
+  const double seconds = gpu.time([&] { gpu.copy(to.get(), from.get(), bytes); }, repeats);
   return seconds > 0 ? 2.0 * static_cast<double>(bytes) / seconds : 0;
 }
 

@@ -24,7 +24,7 @@ class Gpu {
   size_t free_memory() const;
 
   void *allocate(size_t bytes) const;
-  void release(void *memory) const;  // never throws
+  void release(void *memory) const;  // what goes wrong is not told
   void upload(void *to, const void *from, size_t bytes) const;
   void download(void *to, const void *from, size_t bytes) const;
   void wait() const;

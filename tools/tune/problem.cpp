@@ -131,7 +131,7 @@ Problem::Problem(const Shape &shape, int threads, bool check)
     lossgen_options o = options_;
     lossgen_extras extras = LOSSGEN_EXTRAS_INIT;
     extras.lse = &lse_;
-    lossgen_cross_entropy_forward(&x_.tensor, &y_, &o, &loss_, &extras);
+    if (lossgen_cross_entropy_forward(&x_.tensor, &y_, &o, &loss_, &extras) != LOSSGEN_OK) throw std::runtime_error(lossgen_last_error());
   }
   if (!check) return;
   if (x_.memory) x_.memory.fetch();

@@ -15,6 +15,7 @@
 #include <functional>
 #include <iostream>
 #include <sstream>
+#include <stdexcept>
 
 #include "machine.h"
 #include "problem.h"
@@ -59,7 +60,8 @@ void time_calls(const Shape &shape, int threads, int samples, int round) {
   const double once = seconds_of([&] { problem.run(); });
   const int calls = once >= kSample ? 1 : static_cast<int>(fmin(ceil(kSample / fmax(once, 1e-8)), 1e5));
   std::function<void()> all = [&] {
-    for (int k = 0; k < calls; k++) problem.run();
+    for (int k = 0; k < calls; k++)
+      if (problem.run() != LOSSGEN_OK) throw std::runtime_error(lossgen_last_error());
   };
   // As a graph, so that the device does not wait for this thread, whose part no schedule changes.
   if (gpu) all = gpu->capture(all);

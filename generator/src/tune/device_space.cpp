@@ -20,9 +20,10 @@ struct Group {
 Group group_of(const Shape &s, const std::string &logits, int bytes) {
   Group g{logits == "rows" ? lossgen_device_layout(s.classes, bytes) : LOSSGEN_LAYOUT_planes, false, {s}};
   if (s.classes % 4 == 0) g.layout = lossgen_layout_in_fours(g.layout);
-  g.apart = g.layout == LOSSGEN_LAYOUT_planes
-                ? !lossgen_device_fuses_planes(s.inner > 1 ? s.inner : s.rows, s.inner > 1 ? s.rows : 1)
-                : lossgen_device_in_parts(s.classes, bytes);
+  const int64_t x = s.inner > 1 ? s.inner : s.rows, o = s.inner > 1 ? s.rows : 1;
+  // No launch spans more elements: the runtime cuts o first.
+  const int64_t most = std::max<int64_t>(1, (int64_t{1} << 29) / std::max<int64_t>(1, s.classes * x));
+  g.apart = g.layout == LOSSGEN_LAYOUT_planes ? !lossgen_device_fuses_planes(x, std::min(o, most)) : lossgen_device_in_parts(s.classes, bytes);
   return g;
 }
 
@@ -115,6 +116,12 @@ void add_device_units(const Request &request, lossgen_target_id target, lossgen_
         for (const Shape &s : group.shapes)
           if (!classes || s.classes == classes) unit.shapes.push_back(s);
         if (unit.shapes.empty()) continue;
+        // Groups differ in their launches, but a call may take the same kernel in both: all shapes of a kernel are tuned together.
+        const auto same = std::find_if(units->begin(), units->end(), [&](const Unit &u) { return u.call == unit.call && u.same_kernels(unit) && u.stages == unit.stages; });
+        if (same != units->end()) {
+          same->shapes.insert(same->shapes.end(), unit.shapes.begin(), unit.shapes.end());
+          continue;
+        }
         add_axes(&unit);
         units->push_back(unit);
       }

@@ -20,7 +20,8 @@ std::string problem(const Unit &unit, int64_t rows, int64_t classes, int64_t inn
 
 // The same class count on fewer rows: whole vectors and blocks, and a rest.
 std::string check_problem(const Unit &unit, const Shape &s) {
-  const int64_t most = std::max<int64_t>(3, std::min<int64_t>(601, (1 << 22) / s.classes));
+  const int64_t least = is_device(unit.target) && unit.layout == LOSSGEN_LAYOUT_planes ? 128 : 3;  // pixels, for the kernel that is timed
+  const int64_t most = std::max(least, std::min<int64_t>(601, (1 << 22) / s.classes));
   const int64_t inner = std::min(s.inner, most);
   return problem(unit, std::min(s.rows, std::max<int64_t>(1, most / inner)), s.classes, inner);
 }

@@ -17,12 +17,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<fs::path> sources_of(const std::string &share) {
+std::vector<fs::path> files_of(const std::string &share, const char *extension) {
   std::vector<fs::path> list;
-  for (const char *folder : {"runtime/src", "runtime/src/gpu", "tune"}) {
+  for (const char *folder : {"runtime/src", "runtime/src/gpu", "runtime/include/lossgen", "tune"}) {
     std::error_code none;
     for (const auto &entry : fs::directory_iterator(fs::path(share) / folder, none))
-      if (entry.path().extension() == ".cpp") list.push_back(entry.path());
+      if (entry.path().extension() == extension) list.push_back(entry.path());
   }
   std::sort(list.begin(), list.end());
   return list;
@@ -45,13 +45,14 @@ std::string own_share_folder() {
 }
 
 Workshop::Workshop(const Toolchain &tools) : tools_(tools) {
-  const std::vector<fs::path> sources = sources_of(tools.share);
+  const std::vector<fs::path> sources = files_of(tools.share, ".cpp");
   if (!fs::exists(fs::path(tools.share) / "tune/runner.cpp") ||
       !fs::exists(fs::path(tools.share) / "runtime/src/api.cpp"))
     throw std::runtime_error("no sources of runtime and runner in '" + tools.share +
                              "'; --share names the folder that has runtime/ and tune/");
   std::string id = tools.cxx;
   for (const fs::path &source : sources) id += read_file(source);
+  for (const fs::path &header : files_of(tools.share, ".h")) id += read_file(header);
   shared_ = tools.work / ("shared-" + hash_text(id));
   fs::create_directories(shared_);
   std::vector<Task> tasks;
