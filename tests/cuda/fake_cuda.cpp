@@ -1,5 +1,6 @@
 #include "fake_cuda.h"
 
+#include <algorithm>
 #include <unistd.h>
 
 #include <chrono>
@@ -294,7 +295,12 @@ EXPORT int cuMemAlloc_v2(uint64_t *memory_address, size_t bytes) {
 }
 EXPORT int cuMemFree_v2(uint64_t address) {
   ENTER("cuMemFree");
-  return memory.erase(address) ? 0 : kInvalidValue;
+  if (!memory.erase(address)) return kInvalidValue;
+  const auto block = std::find(allocations.begin(), allocations.end(), reinterpret_cast<void *>(address));
+  if (block == allocations.end()) return 0;  // one with an offset, which a test made
+  free(*block);
+  allocations.erase(block);
+  return 0;
 }
 EXPORT int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
   ENTER("cuMemcpyHtoD");
