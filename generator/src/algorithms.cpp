@@ -93,12 +93,13 @@ Algorithm cross_entropy_forward(Builder &b) {
   const bool exact = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward && !keeps;
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
   Func y = b.once_per_row("y", {class_of(b, cls)});
-  const Expr x_y = b.at(logits, y(b.r()));
   // Kept terms are made before, with a reference of their own.
   const bool walks = b.walks_rows() && !exact && !keeps;
-  const Func at_once = walks ? b.once_per_walk("reference", x_y) : b.once_per_row("picked", {x_y});
-  const Expr picked = walks ? x_y : Expr(at_once(b.r()));
-  Func ref = exact ? b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); }) : at_once;
+  Expr x_y = b.at(logits, y(b.r()));
+  if (!walks) x_y = b.once_per_row("picked", {x_y})(b.r());
+  const Expr ref = exact   ? b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); })(b.r())
+                   : walks ? b.once_per_walk("reference", x_y)(b.r())
+                           : x_y;
   Expr zero = Internal::make_zero(b.acc());
   Func terms;
   if (keeps)
@@ -107,15 +108,15 @@ Algorithm cross_entropy_forward(Builder &b) {
     });
   Func others = b.sum_of_others("others", y(b.r()), [&](const Expr &c) {
     if (keeps) return Expr(terms(b.stage().at(c, b.r())));
-    return b.exp_of_difference(b.at(logits, c), ref(b.r()), exact ? Above::bounded : Above::checked);
+    return b.exp_of_difference(b.at(logits, c), ref, exact ? Above::bounded : Above::checked);
   });
-  const Expr base = walks ? picked : Expr(ref(b.r()));
-  const Row row = row_of(b, others(b.r()), base, picked, exact);
+  const Expr base = exact ? ref : x_y;
+  const Row row = row_of(b, others(b.r()), base, x_y, exact);
   std::vector<Expr> values = {select(cls(b.r()) < 0, zero, row.nll), row.lse, base, row.sum};
   if (general) {
     ImageParam weight = b.per_class("weight");
     Func dot = b.sum_of_classes(
-        "dot", [&](const Expr &c) { return weight(c) * strict_float(b.at(logits, c) - ref(b.r())); });
+        "dot", [&](const Expr &c) { return weight(c) * strict_float(b.at(logits, c) - ref); });
     values.push_back(dot(b.r()));
   }
   b.rows("row", values);

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include <initializer_list>
+
 namespace lossgen {
 
 // What a chunk of rows adds up to. Chunks are summed in order. A cache line each: neighbours belong to different threads.

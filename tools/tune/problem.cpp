@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <new>
 #include <stdexcept>
 
 #include "half.h"
@@ -49,7 +48,7 @@ double Problem::get(const Matrix &m, int64_t row, int64_t c) const {
   return type_.code == kDLBfloat ? from_bf16(half) : from_f16(half);
 }
 
-double Problem::loss(int64_t row) const {
+double Problem::loss_of(int64_t row) const {
   const char *p = loss_memory_.host();
   return wide_ ? reinterpret_cast<const double *>(p)[row] : reinterpret_cast<const float *>(p)[row];
 }
@@ -198,7 +197,7 @@ double Problem::worst_error_in() const {
     const int64_t y = target_[r];
     const bool kept = y >= 0 || probs;
     if (nll) {
-      if (has_loss) compare(this->loss(r), kept ? -static_cast<Real>(x[y]) : 0, LOSSGEN_F64_NLL_ULP * 8);
+      if (has_loss) compare(loss_of(r), kept ? -static_cast<Real>(x[y]) : 0, LOSSGEN_F64_NLL_ULP * 8);
       for (int64_t c = 0; has_grad && c < classes; c++) compare_stored(get(out_, r, c), kept && c == y ? -1 : 0, 1);
       continue;
     }
@@ -214,7 +213,7 @@ double Problem::worst_error_in() const {
       mass += share, grads += std::abs(static_cast<Real>(x[c]));
     }
     const double scale = LOSSGEN_F64_PROBS_LOSS_ULP + option;
-    if (has_loss) compare(this->loss(r), kept ? loss : 0, scale * static_cast<double>(terms));
+    if (has_loss) compare(loss_of(r), kept ? loss : 0, scale * static_cast<double>(terms));
     Real total = 0;
     for (int64_t c = 0; c < classes; c++) total += x[c];
     for (int64_t c = 0; has_grad && c < classes; c++) {

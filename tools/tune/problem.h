@@ -35,7 +35,7 @@ class Problem {
  private:
   void allocate(Matrix *m);
   double get(const Matrix &m, int64_t row, int64_t c) const;  // row = n * inner + i; as it was when last fetched
-  double loss(int64_t row) const;
+  double loss_of(int64_t row) const;
   void fill(Matrix *m, uint64_t salt, double scale, double shift);
   template <class Real>
   double worst_error_in() const;

@@ -357,6 +357,8 @@ static inline enum lossgen_layout_id lossgen_device_layout(int64_t classes, int 
 /* Whether the forward pass reads them in parts: (2048, 32768) f32 on an H200, hand-written, takes 205 us in three passes by a
  * block, 71 + 140 by parts; (16384, 4096) 150, of which the memory takes 134. */
 static inline int lossgen_device_in_parts(int64_t classes, int bytes) { return classes * bytes > 32768; }
+/* No launch spans more elements: kernels count them in 32 bits. */
+#define LOSSGEN_DEVICE_MOST_ELEMENTS ((int64_t)1 << 29)
 /* Whether planes of x pixels, o of them, take loss and gradient in one launch: its blocks of threads lie along x alone, o is the
  * grid's second axis; the blocks shall be full, and the grid allowed. */
 static inline int lossgen_device_fuses_planes(int64_t x, int64_t o) { return x >= 128 && o <= 65535; }

@@ -22,7 +22,7 @@ Group group_of(const Shape &s, const std::string &logits, int bytes) {
   if (s.classes % 4 == 0) g.layout = lossgen_layout_in_fours(g.layout);
   const int64_t x = s.inner > 1 ? s.inner : s.rows, o = s.inner > 1 ? s.rows : 1;
   // No launch spans more elements: the runtime cuts o first.
-  const int64_t most = std::max<int64_t>(1, (int64_t{1} << 29) / std::max<int64_t>(1, s.classes * x));
+  const int64_t most = std::max<int64_t>(1, LOSSGEN_DEVICE_MOST_ELEMENTS / std::max<int64_t>(1, s.classes * x));
   g.apart = g.layout == LOSSGEN_LAYOUT_planes ? !lossgen_device_fuses_planes(x, std::min(o, most)) : lossgen_device_in_parts(s.classes, bytes);
   return g;
 }
@@ -67,21 +67,17 @@ std::vector<std::string> calls_of(const Request &request, bool apart) {
 
 // What check_params refuses is no part of the space.
 void add_axes(Unit *unit) {
-  const auto add = [&](const char *name, const std::vector<int> &values) {
-    for (const ParamField &f : param_fields())
-      if (name == std::string(f.name)) unit->axes.push_back({&f, values});
-  };
   if (unit->layout == LOSSGEN_LAYOUT_planes) {
-    add("threads", {32, 64, 128, 256, 512});
-    add("class_group", {1, 2, 4, 8, 16});
+    add_axis(unit, "threads", {32, 64, 128, 256, 512});
+    add_axis(unit, "class_group", {1, 2, 4, 8, 16});
   } else if (unit->layout == LOSSGEN_LAYOUT_few) {
-    add("threads", {8, 16, 32, 64, 128});
-    add("tile", {2, 4, 8, 16, 32});
-    add("class_group", {1, 2, 4, 8});
+    add_axis(unit, "threads", {8, 16, 32, 64, 128});
+    add_axis(unit, "tile", {2, 4, 8, 16, 32});
+    add_axis(unit, "class_group", {1, 2, 4, 8});
   } else {
-    add("threads", {8, 16, 32, 64, 128, 256, 512});
-    add("tile", {1, 2, 4, 8, 16, 32});
-    add("unroll", {1, 2, 4, 8});
+    add_axis(unit, "threads", {8, 16, 32, 64, 128, 256, 512});
+    add_axis(unit, "tile", {1, 2, 4, 8, 16, 32});
+    add_axis(unit, "unroll", {1, 2, 4, 8});
   }
 }
 

@@ -34,8 +34,7 @@ const char *meaning(const std::string &parameter) {
        "GPU, a thread a row: loads that go out together"},
       {"tile",
        "pixels, or rows of few known classes, whose sums stay in L1 between the passes over the classes; GPU: rows "
-       "that "
-       "share a block"},
+       "that share a block"},
       {"threads", "GPU: threads of a block along the classes; where each has rows of its own, along the rows"},
       {"block_bytes",
        "logits handed to a kernel at once: small enough to be in cache for the second pass, large enough to make calls "
@@ -77,7 +76,7 @@ class Page {
     for (const char *key : {"gpu", "driver", "cpu", "cores", "caches", "system", "governor", "smt", "virtual", "load"})
       if (d_.machine.contains(key))
         text +=
-            std::string("<tr><td>") + key + "</td><td>" + escaped(d_.machine.value(key, "unknown")) + "</td></tr>\n";
+            std::string("<tr><td>") + key + "</td><td>" + escaped(d_.machine.at(key).get<std::string>()) + "</td></tr>\n";
     text += "<tr><td>spoils timings</td><td>";
     if (!d_.machine.contains("disturbances")) text += "nothing known";
     else

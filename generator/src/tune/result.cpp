@@ -56,17 +56,17 @@ void write_result(const std::string &path, const std::vector<Found> &found, cons
   std::string commands = command, gpu = machine.value("gpu", "");
   if (std::filesystem::exists(path)) {
     const json old = read_schedule_file(path);
+    const json with = old.value("tuned_with", json::object());
     for (const char *part : {"cpu", "gpu"}) {
-      const std::string was = old.value("tuned_with", json::object()).value(part, ""), is = machine.value(part, "");
+      const std::string was = with.value(part, ""), is = machine.value(part, "");
       if (!was.empty() && !is.empty() && was != is)
         throw std::runtime_error(path + " was tuned on " + was + ", this is " + is +
                                  ": one file per machine, -o names another");
     }
     if (why_stale(path, old).empty()) {
       entries = old.at("schedules");
-      if (gpu.empty()) gpu = old.value("tuned_with", json::object()).value("gpu", "");
-      const std::string before =
-          old.contains("tuned_with") ? old.at("tuned_with").at("command").get<std::string>() : "";
+      if (gpu.empty()) gpu = with.value("gpu", "");
+      const std::string before = with.value("command", "");
       if (before.find(command) != std::string::npos) commands = before;
       else if (!before.empty()) commands = before + " && " + command;
     }
@@ -124,9 +124,9 @@ std::vector<Tuned> read_result(const std::string &path, int *threads) {
     Request request;
     request.ops = {m.at("call").get<std::string>()};
     request.dtypes = {entry.at("dtype").get<std::string>()};
-    // What the logits were: a device's kernels for rows have names of their own.
     const std::string layout = entry.at("layout"), target = entry.at("target");
-    request.layouts = {target.rfind("cuda", 0) == 0 && layout != "planes" ? "rows" : layout};
+    request.layouts = {logits_of((lossgen_target_id)index_of(kTargetNames, target.c_str()),
+                                 (lossgen_layout_id)index_of(kLayoutNames, layout.c_str()))};
     request.targets = {target};
     const int64_t classes = entry.at("classes")[0];
     if (classes) request.classes = {classes};

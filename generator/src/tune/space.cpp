@@ -129,10 +129,7 @@ std::vector<int> steps(int low, int high) {
 }
 
 void add_axes(Unit *unit, bool walks) {
-  const auto add = [&](const char *name, std::vector<int> values) {
-    for (const ParamField &f : param_fields())
-      if (name == std::string(f.name)) unit->axes.push_back({&f, std::move(values)});
-  };
+  const auto add = [&](const char *param, std::vector<int> values) { add_axis(unit, param, std::move(values)); };
   const int lanes = default_params(unit->key(unit->stages[0])).vector;
   add("vector", steps(std::max(1, lanes / 2), lanes * 4));
   if (is_unrolled(unit->stages[0]) && unit->layout == LOSSGEN_LAYOUT_rows) {
@@ -187,8 +184,13 @@ std::string Unit::name() const {
 
 double Unit::tensors() const { return call_named(call).tensors; }
 std::string Unit::access() const { return call_named(call).access; }
-std::string Unit::logits() const {
+std::string logits_of(lossgen_target_id target, lossgen_layout_id layout) {
   return !is_device(target) ? kLayoutNames[layout] : layout == LOSSGEN_LAYOUT_planes ? "planes" : "rows";
+}
+
+void add_axis(Unit *unit, const char *param, std::vector<int> values) {
+  for (const ParamField &f : param_fields())
+    if (param == std::string(f.name)) unit->axes.push_back({&f, std::move(values)});
 }
 
 std::vector<std::string> tunable_calls(const std::vector<std::string> &wanted) {

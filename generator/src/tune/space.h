@@ -15,6 +15,10 @@ struct Shape {
 };
 Shape parse_shape(const std::string &text);
 
+// How the logits of such kernels lie, as a request says it: devices have several layouts for rows. There rows of one to
+// three classes, which take the kernels of planes, are measured as planes.
+std::string logits_of(lossgen_target_id target, lossgen_layout_id layout);
+
 // A number of the schedule with the values that are tried, smallest first.
 struct Axis {
   const ParamField *field;
@@ -37,15 +41,15 @@ struct Unit {
   std::string name() const;    // "cross_entropy_forward f32 rows x86-64-v4", with the constant
   double tensors() const;      // logit-sized tensors read and written by a call
   std::string access() const;  // how: "read", "copy" or "update" (in place)
-  // How the logits lie, as a request says it: devices have several layouts for rows. There rows of one to three
-  // classes, which take the kernels of planes, are measured as planes.
-  std::string logits() const;
+  std::string logits() const { return logits_of(target, layout); }
   KernelKey key(lossgen_stage_id stage) const { return {stage, dtype, layout, target, classes}; }
   bool same_kernels(const Unit &other) const {
     return op == other.op && dtype == other.dtype && layout == other.layout && target == other.target &&
            classes == other.classes;
   }
 };
+
+void add_axis(Unit *unit, const char *param, std::vector<int> values);
 
 // The calls that can be tuned; `wanted` may name them or whole ops. Throws std::invalid_argument with the choices.
 std::vector<std::string> tunable_calls(const std::vector<std::string> &wanted);

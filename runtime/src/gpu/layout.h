@@ -34,7 +34,7 @@ struct Slab {
 // elements in 32 bits, so no slab spans more than kMaxSpan of them.
 class Slabs {
  public:
-  static constexpr int64_t kMaxSpan = int64_t{1} << 29;
+  static constexpr int64_t kMaxSpan = LOSSGEN_DEVICE_MOST_ELEMENTS;
 
   // flat_matrices: rows of a slab must have one stride in every matrix, as they do in every per-row tensor.
   lossgen_status cut(const Problem &problem, bool flat_matrices);
