@@ -216,6 +216,32 @@ Algorithm cross_entropy_fused(Builder &b) {
   return b.stage();
 }
 
+// Two classes, from d = how far the other logit is above the row's own: loss = max(d, 0) + log1p(exp(-|d|)). One exponential, and a
+// logarithm of what is at most 2.
+Algorithm cross_entropy_of_two(Builder &b) {
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), a;
+  const bool backward = b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
+  if (backward) a = b.per_row("a", b.acc());
+  const Expr zero = Internal::make_zero(b.acc()), one = Internal::make_one(b.acc()), ignored = cls(b.r()) < 0;
+  const Expr first = b.at(logits, 0), second = b.at(logits, 1), is_second = cls(b.r()) == 1;
+  const Expr x_y = b.once_per_row("picked", {select(is_second, second, first)})(b.r());
+  const Expr x_other = b.once_per_row("other", {select(is_second, first, second)})(b.r());
+  const Expr d = b.once_per_row("d", {strict_float(x_other - x_y)})(b.r());
+  const Expr is_above = is_above_zero(d), peak = b.once_per_row("peak", {select(is_above, x_other, x_y)})(b.r());
+  // An infinite peak is no reference: all that the row has becomes NaN.
+  const Expr least = b.exp_of_difference(minus_magnitude(d), zero, Above::bounded);
+  const Expr e = b.once_per_row("term", {select(is_infinity(peak, false), not_a_number(b.acc()), least)})(b.r());
+  const Expr log_sum = b.once_per_row("log_sum", {b.log1p_to_one(e)})(b.r());
+  const Expr lse = select(is_infinity(first, true) && is_infinity(second, true), first, strict_float(peak + log_sum));
+  b.rows("row", {select(ignored, zero, strict_float(select(is_above, d, zero) + log_sum)), lse});
+  if (!backward) return b.stage();
+  // The two gradients of a row are each other's opposite.
+  const Expr scale = a(b.r()) / (one + e), share = select(is_above, scale, e * scale);
+  const Expr grad = b.once_per_row("grad", {select(ignored, zero, share)})(b.r());
+  b.logits("grad_logits", select((b.c() ^ cls(b.r())) == 0, b.negative(grad), grad));
+  return b.stage();
+}
+
 // The inputs that both stages of class probabilities read beside the logits, and what a class counts: w_c q'_c.
 struct Probabilities {
   ImageParam probs, weight;
@@ -311,7 +337,7 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_cross_entropy_backward_general: return cross_entropy_backward(b);
     case LOSSGEN_STAGE_cross_entropy_backward_terms: return cross_entropy_backward_terms(b);
     case LOSSGEN_STAGE_cross_entropy_forward_unrolled:
-    case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled:
+    case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled: return key.classes == 2 ? cross_entropy_of_two(b) : cross_entropy_fused(b);
     case LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact:
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact:
     case LOSSGEN_STAGE_cross_entropy_forward_backward: return cross_entropy_fused(b);

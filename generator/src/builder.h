@@ -93,6 +93,7 @@ class Builder {
   }
   Halide::Expr log_positive(const Halide::Expr &x) const { return lossgen::log_positive(x, has_scale(key_)); }
   Halide::Expr log1p_positive(const Halide::Expr &u) const { return lossgen::log1p_positive(u, has_scale(key_)); }
+  Halide::Expr log1p_to_one(const Halide::Expr &u) const { return lossgen::log1p_to_one(u, has_scale(key_)); }
 
   // -x, a number of the row, out of the way of the conversion to f16: behind it LLVM negates halves, which takes an ARMv8.2.
   Halide::Expr negative(const Halide::Expr &x) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -24,7 +25,7 @@ class __attribute__((visibility("hidden"))) Module {
 }  // namespace llvm
 
 namespace {
-thread_local bool prefetch_into_l2 = false;
+thread_local std::optional<lossgen::Cache> prefetch_into;
 }
 
 namespace Halide::Internal {
@@ -33,6 +34,9 @@ std::unique_ptr<llvm::Module> get_initial_module_for_target(Target target, llvm:
                                                             bool for_shared_jit_runtime, bool just_gpu) {
   static const std::vector<uint8_t> avx512 = {
 #include "avx512.inc"
+  };
+  static const std::vector<uint8_t> prefetch_l1 = {
+#include "prefetch_l1.inc"
   };
   static const std::vector<uint8_t> prefetch_l2 = {
 #include "prefetch_l2.inc"
@@ -44,7 +48,7 @@ std::unique_ptr<llvm::Module> get_initial_module_for_target(Target target, llvm:
   std::unique_ptr<llvm::Module> module = of_halide(target, context, for_shared_jit_runtime, just_gpu);
   if (target.arch != Target::X86) return module;
   if (target.has_feature(Target::AVX512_Skylake)) add_bitcode_to_module(context, *module, avx512, "avx512.ll");
-  if (prefetch_into_l2) add_bitcode_to_module(context, *module, prefetch_l2, "prefetch_l2.ll");
+  if (prefetch_into) add_bitcode_to_module(context, *module, *prefetch_into == lossgen::Cache::l1 ? prefetch_l1 : prefetch_l2, "prefetch.ll");
   return module;
 }
 
@@ -68,7 +72,7 @@ Expr fused_subtract(const Expr &a, const Expr &b, const Expr &c) { return call("
 Expr fused_add(const Expr &a, const Expr &b, const Expr &c) { return call("lossgen_fused_add", {a, b, c}); }
 Expr scale_of(const Expr &p, const Expr &t) { return call("lossgen_scaled", {p, t}); }
 
-PrefetchIntoL2::PrefetchIntoL2(bool wanted) { prefetch_into_l2 = wanted; }
-PrefetchIntoL2::~PrefetchIntoL2() { prefetch_into_l2 = false; }
+PrefetchInto::PrefetchInto(Cache cache) { prefetch_into = cache; }
+PrefetchInto::~PrefetchInto() { prefetch_into.reset(); }
 
 }  // namespace lossgen

@@ -13,11 +13,12 @@ Halide::Expr fused_subtract(const Halide::Expr &a, const Halide::Expr &b, const 
 Halide::Expr fused_add(const Halide::Expr &a, const Halide::Expr &b, const Halide::Expr &c);       // a b + c
 Halide::Expr scale_of(const Halide::Expr &p, const Halide::Expr &t);  // p * 2^floor(t), 0 to inf, NaN for NaN
 
-// While it lives, what this thread compiles for x86 prefetches into L2 instead of Halide's prefetchnta.
-class PrefetchIntoL2 {
+// While it lives, what this thread compiles for x86 prefetches into that cache instead of by Halide's prefetchnta.
+enum class Cache { l1, l2 };
+class PrefetchInto {
  public:
-  explicit PrefetchIntoL2(bool wanted);
-  ~PrefetchIntoL2();
+  explicit PrefetchInto(Cache cache);
+  ~PrefetchInto();
 };
 
 }  // namespace lossgen

@@ -75,6 +75,22 @@ Expr magnitude(const Expr &x) {
 
 Expr is_zero(const Expr &x) { return to_bits(magnitude(x)) == Internal::make_zero(format_of(x.type()).bits); }
 
+Expr minus_magnitude(const Expr &x) {
+  const Type bits = format_of(x.type()).bits;
+  return reinterpret(x.type(), to_bits(x) | Internal::UIntImm::make(bits, 1ull << (bits.bits() - 1)));
+}
+
+Expr is_infinity(const Expr &x, bool negative) {
+  const bool wide = x.type().bits() == 64;
+  const uint64_t sign = wide ? 1ull << 63 : 1ull << 31, infinity = wide ? 0x7ff0000000000000ull : 0x7f800000u;
+  return to_bits(x) == Internal::UIntImm::make(format_of(x.type()).bits, negative ? sign | infinity : infinity);
+}
+
+Expr is_above_zero(const Expr &x) {
+  const Type bits = Int(x.type().bits());
+  return reinterpret(bits, x) > Internal::make_zero(bits);
+}
+
 Expr unless_zero(const Expr &x, const Expr &y) {
   const Type t = x.type();
   Expr minus_inf = Internal::UIntImm::make(format_of(t).bits, t.bits() == 64 ? 0xfff0000000000000ull : 0xff800000u);
@@ -117,14 +133,35 @@ Expr exp_of_difference(const Expr &x, const Expr &reference, Above above, ExpBy 
 
 namespace {
 
+// Products and sums in one rounding where they are to be: strict arithmetic, which the differences below need, fuses nothing by itself.
+struct Products {
+  bool fused;
+  Expr plus(const Expr &a, const Expr &b, const Expr &c) const { return fused ? fused_add(a, b, c) : a * b + c; }
+  Expr less(const Expr &a, const Expr &b, const Expr &c) const { return fused ? fused_subtract(a, b, c) : a * b - c; }
+};
+
+// log(1 + g) = 2 atanh(s), s = g / (2 + g), series: 2/3 + 2/5 s^2 + ..., highest power first. As g - s (g - series s^2), where the
+// rounding of s touches only the correction term.
+Expr log_near_one(const Expr &g, const Expr &two_and_g, const std::vector<double> &series, Products product) {
+  const Type t = g.type();
+  const Expr s = g / two_and_g, s2 = s * s;
+  Expr sum = number(t, series[0]);
+  for (size_t i = 1; i < series.size(); i++) sum = product.plus(sum, s2, number(t, series[i]));
+  return strict_float(product.plus(s, product.less(sum, s2, g), g));
+}
+
+// 2/(2 terms + 1), ..., 2/5, 2/3
+std::vector<double> atanh_series(int terms) {
+  std::vector<double> series;
+  for (int i = terms; i >= 1; i--) series.push_back(2.0 / (2 * i + 1));
+  return series;
+}
+
 // log(x + lost) for x >= 0 and a lost that rounding left out of x.
-Expr log_with_rest(const Expr &x, const Expr &lost, bool fused) {
+Expr log_with_rest(const Expr &x, const Expr &lost, Products product) {
   const Type t = x.type();
   const Format &f = format_of(t);
   const bool wide = t.bits() == 64;
-  // Strict arithmetic, which the differences below need, fuses nothing by itself.
-  const auto product_plus = [&](const Expr &a, const Expr &b, const Expr &c) { return fused ? fused_add(a, b, c) : a * b + c; };
-  const auto product_less = [&](const Expr &a, const Expr &b, const Expr &c) { return fused ? fused_subtract(a, b, c) : a * b - c; };
   // x = m * 2^k with m in [sqrt(1/2), sqrt(2)): take sqrt(1/2)'s bits away, split, give them back.
   Expr half_root = Internal::UIntImm::make(f.bits, wide ? 0x3fe6a09e667f3bcdull : 0x3f3504f3u);
   Expr b = to_bits(x) - half_root;
@@ -133,19 +170,13 @@ Expr log_with_rest(const Expr &x, const Expr &lost, bool fused) {
   Type signed_bits = Int(t.bits());
   Expr k = cast(t, reinterpret(signed_bits, b) >> Internal::make_const(signed_bits, f.mantissa));
   Expr m = reinterpret(t, (b & mantissa_mask) + half_root);
-  // log(m) = 2 atanh(s), s = (m - 1) / (m + 1): odd series in s, |s| < 0.1716
   Expr g = strict_float(m - number(t, 1.0));
-  if (lost.defined()) g = strict_float(product_plus(lost, reinterpret(t, one_bits - (b & ~mantissa_mask)), g));  // lost 2^-k
-  Expr s = g / (m + number(t, 1.0));
-  Expr s2 = s * s;
-  const int terms = wide ? 10 : 4;
-  Expr series = number(t, 2.0 / (2 * terms + 1));
-  for (int i = terms - 1; i >= 1; i--) series = product_plus(series, s2, number(t, 2.0 / (2 * i + 1)));
-  // log(m) = g - s * (g - series * s2): the rounding of g / (m + 1) touches only the correction term.
-  Expr log_m = strict_float(product_plus(s, product_less(series, s2, g), g));
+  if (lost.defined()) g = strict_float(product.plus(lost, reinterpret(t, one_bits - (b & ~mantissa_mask)), g));  // lost 2^-k
+  // |s| < 0.1716
+  Expr log_m = log_near_one(g, m + number(t, 1.0), atanh_series(wide ? 10 : 4), product);
   const double ln2_high = wide ? 6.93147180369123816490e-01 : 6.93145752e-01;
   const double ln2_low = wide ? 1.90821492927058770002e-10 : 1.42860677e-06;
-  Expr y = strict_float(product_plus(k, number(t, ln2_high), product_plus(k, number(t, ln2_low), log_m)));
+  Expr y = strict_float(product.plus(k, number(t, ln2_high), product.plus(k, number(t, ln2_low), log_m)));
   Expr inf_bits = Internal::UIntImm::make(f.bits, wide ? 0x7ff0000000000000ull : 0x7f800000u);
   Expr smallest = Internal::make_const(f.bits, 1) << shift;
   Expr minus_inf_bits = Internal::UIntImm::make(f.bits, wide ? 0xfff0000000000000ull : 0xff800000u);
@@ -156,13 +187,19 @@ Expr log_with_rest(const Expr &x, const Expr &lost, bool fused) {
 
 }  // namespace
 
-Expr log_positive(const Expr &x, bool fused) { return log_with_rest(x, {}, fused); }
+Expr log_positive(const Expr &x, bool fused) { return log_with_rest(x, {}, {fused}); }
 
 Expr log1p_positive(const Expr &u, bool fused) {
   const Expr one = number(u.type(), 1.0), y = strict_float(one + u);
   // What the rounding of 1 + u lost. From 1e9 on nothing that counts, and 2^-k may be no number.
   Expr lost = strict_float(u - strict_float(y - one));
-  return log_with_rest(y, select(u < number(u.type(), 1e9), lost, Internal::make_zero(u.type())), fused);
+  return log_with_rest(y, select(u < number(u.type(), 1e9), lost, Internal::make_zero(u.type())), {fused});
+}
+
+Expr log1p_to_one(const Expr &u, bool fused) {
+  // s <= 1/3. f32: fitted for least relative error, 5e-9.
+  static const std::vector<double> f32{0.2801204942, 0.2800179355, 0.4002152789, 0.6666641628}, f64 = atanh_series(16);
+  return log_near_one(u, u + number(u.type(), 2.0), u.type().bits() == 64 ? f64 : f32, {fused});
 }
 
 }  // namespace lossgen

@@ -23,14 +23,22 @@ Halide::Expr log_positive(const Halide::Expr &x, bool fused);
 // log(1 + u) for u >= 0 below 2^127 (f64: 2^1023), accurate to the last bits also for u near 0; inf for inf, NaN for NaN.
 Halide::Expr log1p_positive(const Halide::Expr &u, bool fused);
 
+// The same for 0 <= u <= 1, in two thirds of the steps; NaN for NaN.
+Halide::Expr log1p_to_one(const Halide::Expr &u, bool fused);
+
 // Neither infinite nor NaN, tested on the bits: fast-math flags would fold a comparison away.
 Halide::Expr is_finite_number(const Halide::Expr &x);
 
 // low <= x <= high, both positive; false for NaN. On the bits too.
 Halide::Expr is_within(const Halide::Expr &x, double low, double high);
 
-// x without its sign, and whether that is 0.
+// inf, or -inf; x > 0 (of a NaN, either): on the bits too.
+Halide::Expr is_infinity(const Halide::Expr &x, bool negative);
+Halide::Expr is_above_zero(const Halide::Expr &x);
+
+// x without its sign, -|x|, and whether x is 0.
 Halide::Expr magnitude(const Halide::Expr &x);
+Halide::Expr minus_magnitude(const Halide::Expr &x);
 Halide::Expr is_zero(const Halide::Expr &x);
 
 // y, but -inf where x is 0.
