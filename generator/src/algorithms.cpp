@@ -196,7 +196,7 @@ Algorithm cross_entropy_fused(Builder &b) {
   };
   const Builder::Term term = b.along_classes() && !backward ? make : b.keep("term", make);
   Func others = b.sum_of_others("others", y(b.row()), term);
-  // Picked like the logit: one more exp of 16 lanes costs 15 % at 2 and 10 classes.
+  // Picked like the logit: one more exp of 16 lanes costs 15 % at 10 classes.
   Expr own;
   if (picks) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.row());
   else if (!exact) own = b.once_per_row("own", {b.exp_of_difference(picked(b.row()), zero, Above::checked)})(b.row());

@@ -38,6 +38,10 @@ const Format &format_of(Type t) {
 Expr number(Type t, double v) { return Internal::make_const(t, v); }
 
 Expr to_bits(const Expr &x) { return reinterpret(format_of(x.type()).bits, x); }
+Expr infinity_bits(Type t, bool negative = false) {
+  const uint64_t exponent = t.bits() == 64 ? 0x7ff0000000000000ull : 0x7f800000u;
+  return Internal::UIntImm::make(format_of(t).bits, exponent | (negative ? 1ull << (t.bits() - 1) : 0));
+}
 
 // f32: 2^f on [0, 1], 1 at 0, fitted for least relative error, 8e-8.
 Expr exp2_of_fraction(const Expr &f) {
@@ -57,9 +61,7 @@ Expr not_a_number(Type t) {
 Expr same_bits(const Expr &a, const Expr &b) { return to_bits(a) == to_bits(b); }
 
 Expr is_finite_number(const Expr &x) {
-  const bool wide = x.type().bits() == 64;
-  const Type bits = format_of(x.type()).bits;
-  Expr exponent = Internal::UIntImm::make(bits, wide ? 0x7ff0000000000000ull : 0x7f800000u);
+  const Expr exponent = infinity_bits(x.type());
   return (to_bits(x) & exponent) != exponent;
 }
 
@@ -80,11 +82,7 @@ Expr minus_magnitude(const Expr &x) {
   return reinterpret(x.type(), to_bits(x) | Internal::UIntImm::make(bits, 1ull << (bits.bits() - 1)));
 }
 
-Expr is_infinity(const Expr &x, bool negative) {
-  const bool wide = x.type().bits() == 64;
-  const uint64_t sign = wide ? 1ull << 63 : 1ull << 31, infinity = wide ? 0x7ff0000000000000ull : 0x7f800000u;
-  return to_bits(x) == Internal::UIntImm::make(format_of(x.type()).bits, negative ? sign | infinity : infinity);
-}
+Expr is_infinity(const Expr &x, bool negative) { return to_bits(x) == infinity_bits(x.type(), negative); }
 
 Expr is_above_zero(const Expr &x) {
   const Type bits = Int(x.type().bits());
@@ -93,8 +91,7 @@ Expr is_above_zero(const Expr &x) {
 
 Expr unless_zero(const Expr &x, const Expr &y) {
   const Type t = x.type();
-  Expr minus_inf = Internal::UIntImm::make(format_of(t).bits, t.bits() == 64 ? 0xfff0000000000000ull : 0xff800000u);
-  return reinterpret(t, select(to_bits(x) == Internal::make_zero(format_of(t).bits), minus_inf, to_bits(y)));
+  return reinterpret(t, select(to_bits(x) == Internal::make_zero(format_of(t).bits), infinity_bits(t, true), to_bits(y)));
 }
 
 Expr exp_of_difference(const Expr &x, const Expr &reference, Above above, ExpBy by) {
@@ -177,9 +174,9 @@ Expr log_with_rest(const Expr &x, const Expr &lost, Products product) {
   const double ln2_high = wide ? 6.93147180369123816490e-01 : 6.93145752e-01;
   const double ln2_low = wide ? 1.90821492927058770002e-10 : 1.42860677e-06;
   Expr y = strict_float(product.plus(k, number(t, ln2_high), product.plus(k, number(t, ln2_low), log_m)));
-  Expr inf_bits = Internal::UIntImm::make(f.bits, wide ? 0x7ff0000000000000ull : 0x7f800000u);
+  Expr inf_bits = infinity_bits(t);
   Expr smallest = Internal::make_const(f.bits, 1) << shift;
-  Expr minus_inf_bits = Internal::UIntImm::make(f.bits, wide ? 0xfff0000000000000ull : 0xff800000u);
+  Expr minus_inf_bits = infinity_bits(t, true);
   // inf and NaN return themselves, 0 and subnormals -inf; through integers, or fast-math folds the selects away.
   Expr bits = select(to_bits(x) >= inf_bits, to_bits(x), to_bits(y));
   return reinterpret(t, lost.defined() ? bits : select(to_bits(x) < smallest, minus_inf_bits, bits));
