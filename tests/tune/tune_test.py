@@ -200,6 +200,14 @@ exec "$1"
     for expected in ["no answer in 8 s", "ended by Segmentation fault", "answered 'nonsense'", "7.000000 times the error allowed"]:
         assert any(expected in f for f in failures), f"{expected} is not in {failures}"
     assert len(failures) == 4 and any(e["event"] == "found" for e in log("f")), failures
+    # All but the default fail: it stays, and what it reaches is reported.
+    runner.write_text('#!/bin/sh\ncase $1 in *candidate-0/*) exec "$1" ;; *candidate-*) exit 3 ;; esac\nexec "$1"\n')
+    text = tune("d", *SMALL, "--runner", f"{runner} {{}}", "--report", "d.html")
+    found = [e for e in log("d") if e["event"] == "found"]
+    assert len(found) == 1 and found[0]["default_seconds"] and found[0]["ratio"] == 1, found
+    assert json.loads((FOLDER / "d.json").read_text())["schedules"] == [], text
+    page = (FOLDER / "d.html").read_text()
+    assert "Nothing beats the default" in page and page.count("<svg") > 2, page
     assert "false {}: ended with status 1" in tune("g", *SMALL, "--runner", "false {}", expect=1)
     assert "valid: log_softmax" in tune("g", "--ops", "sum", expect=1)
     assert "is not ROWSxCLASSES" in tune("g", "--shapes", "12", expect=1)

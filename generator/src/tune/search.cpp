@@ -76,6 +76,8 @@ class Search {
     best.resize(std::min<size_t>(best.size(), 2));
     best = better("4 final", best, kFinal, 0.85, 0.93);
     found_.ratio = 1;
+    // Where nothing came through, the default is timed beside itself: what it reaches is known then, too.
+    if (best.empty() && found_.complete) best = {found_.standard};
     if (!best.empty() && !stop_asked()) {
       confirm(best[0]);
       if (unit_.tensors() > 0 && !is_device(unit_.target)) time_in_cache(best[0]);
@@ -183,6 +185,7 @@ class Search {
     if (!m.failure.empty()) return;
     found_.doubt = uncertainty(m.rounds);
     found_.base_seconds = found_.seconds = m.base_seconds;
+    if (is(best, found_.standard)) return;
     if (m.ratio > kWorthIt || m.ratio + found_.doubt >= 1 || worst_shape(m) > kWorst) return;
     found_.winner = best;
     found_.ratio = m.ratio;
