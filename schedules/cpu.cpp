@@ -197,11 +197,20 @@ void schedule_few_classes(Algorithm &s, const KernelKey &key, const Params &p, i
     f.bound_storage(s.r, p.tile).align_storage(s.c, along);
     prefetch(f, 1);
   }
+  for (Func &f : s.flat_terms) {
+    const Var i = f.args()[0], rows("rows"), lane("lane");
+    keep_on_stack(f, level);
+    f.bound_storage(i, p.tile * (int)key.classes)
+        .split(i, rows, i, p.vector * (int)key.classes, TailStrategy::RoundUp)
+        .split(i, i, lane, p.vector, TailStrategy::RoundUp)
+        .vectorize(lane);
+    if (p.prefetch) f.prefetch(s.streamed, i, i, p.prefetch * (int)key.classes / p.vector, PrefetchBoundStrategy::NonFaulting);
+  }
   for (RowSums &sums : s.row_sums) {
     keep_on_stack(sums.parts, level);
     const Var lane = sums.parts.args()[0];
     sums.parts.bound_extent(lane, along).bound_storage(s.r, p.tile).vectorize(lane);
-    if (s.terms.empty() && &sums == &s.row_sums.back()) prefetch(sums.parts, at_once);
+    if (s.terms.empty() && s.flat_terms.empty() && &sums == &s.row_sums.back()) prefetch(sums.parts, at_once);
     sums.parts.unroll(s.r, at_once, TailStrategy::RoundUp);
     int width = along;
     for (Func &f : sums.pairs) {

@@ -27,7 +27,7 @@ constexpr int64_t kMostTileBytes = 16 << 10;
 int lanes_of_few_classes(const KernelKey &key, const Params &p) {
   const int lanes = std::min(p.vector, 32 / accumulator_type(key.dtype).bytes());
   const int64_t padded = (key.classes + lanes - 1) / lanes * lanes;
-  return key.classes >= 8 && 2 * padded <= 3 * key.classes ? lanes : 1;
+  return key.classes >= 8 && (!has_reference(key) || 2 * padded <= 3 * key.classes) ? lanes : 1;
 }
 
 }  // namespace

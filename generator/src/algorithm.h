@@ -93,6 +93,7 @@ struct Algorithm {
   std::vector<Halide::Func> row_values;  // f(r): read once per logit or reduction, computed once per row
   std::vector<Halide::Func> walk_values;  // f(r): the same, but for one reduction alone, and computed as it comes to the row
   std::vector<Halide::Func> terms;       // Lanes.unrolled: f(r, c), along the classes f(c, r), computed once per logit, in order with row_values
+  std::vector<Halide::Func> flat_terms;  // f(i): the same of dense rows, i counts all their logits
   std::vector<RowSums> row_sums;
   std::vector<Reduction> reductions;  // in order; later ones may read earlier ones
   Halide::Func per_row;               // f(r), one value or a Tuple; undefined if the stage has none

@@ -142,6 +142,17 @@ class Builder {
     return [f, this](const Halide::Expr &c) { return lanes_.along_classes ? f(c, r()) : f(r(), c); };
   }
 
+  // The same where a term takes nothing but its logit and rows follow each other without gaps: in whole vectors of logits, wherever
+  // rows end in them, all read as the first row's.
+  Term keep_flat(const char *name, const Halide::ImageParam &p, const std::function<Halide::Expr(const Halide::Expr &x)> &term) {
+    const int classes = (int)key_.classes;
+    Halide::Var i("i");
+    Halide::Func f(name);
+    f(i) = term(to_accumulator(key_, p(i, 0)));
+    stage_.flat_terms.push_back(f);
+    return [f, classes, this](const Halide::Expr &c) { return f(r() * classes + c); };
+  }
+
   // Stages between device kernels: the sum of `count` terms.
   Halide::Func sum(const char *name, const Halide::Expr &count, const Term &term) {
     const Terms one = [&](const Halide::Expr &k) { return Values{term(k)}; };

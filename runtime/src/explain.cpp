@@ -67,9 +67,10 @@ bool streams_apart(Problem p) {
 void explain_instead(const Problem &p, const Substitutes &found, const Substitutes &apart, bool gradient, Text *text) {
   if (p.split()) text->add("  each row in %lld pieces\n", (long long)p.pieces.chunks);
   if (apart.unrolled)
-    text->add("  but for every %d rows kernel %s\n", (int)apart.unrolled->block_granule, apart.unrolled->name);
+    text->add("  but kernel %s for %d rows at a time%s\n", apart.unrolled->name, (int)apart.unrolled->block_granule,
+              can_fill_up(p, *apart.unrolled) ? "" : ", as far as there are so many");
   if (apart.unrolled_exact)
-    text->add("  and for rows beyond its range%s kernel %s\n", gradient ? ", and in place," : "", apart.unrolled_exact->name);
+    text->add("  and for rows beyond its range%s kernel %s\n", found.unrolled_exact ? "" : ", and in place,", apart.unrolled_exact->name);
   if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
               p.layout == LOSSGEN_LAYOUT_planes || streams_apart(p) ? "gradients:" : "in place, or few logits:",

@@ -35,6 +35,8 @@ class LossRun {
     if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
     const bool large = call.want_grad && !p_.split() && streams(p_);
     streams_ = large && fills_lines(p_);
+    in_place_ = call_.want_grad && p_.matrix[kOut].data == p_.matrix[kIn0].data;
+    fills_up_ = k_.unrolled && can_fill_up(p_, *k_.unrolled);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
     part_rows_ = call.want_grad && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
     scratch_ = scratch_shape(p_, part_rows_);
@@ -193,7 +195,10 @@ class LossRun {
     if (streams_) s->gradient = apart ? memory + terms : memory;
   }
 
-  int64_t unrolled_rows(const Block &b) const { return k_.unrolled ? b.rows - b.rows % k_.unrolled->block_granule : 0; }
+  int64_t unrolled_rows(const Block &b) const {
+    if (!k_.unrolled) return 0;
+    return fills_up_ ? b.rows : b.rows - b.rows % k_.unrolled->block_granule;
+  }
 
   void run_block(const Block &b, Scratch *s, Workspace *workspace) {
     const int64_t unrolled = unrolled_rows(b);
@@ -228,13 +233,20 @@ class LossRun {
     const Unrolled<S> few{p_, k_, call_.want_grad};
     if (weighted_) load_weights(b, s);
     extras(b, s);
-    if (call_.want_grad) {
-      gradient_scales(b, s);
-      write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) { few.run(k_.unrolled, b, *s, out); });
-    } else {
-      few.run(k_.unrolled, b, *s, nullptr);
+    if (call_.want_grad) gradient_scales(b, s);
+    Block whole = b;
+    const int64_t rest = b.rows % k_.unrolled->block_granule;
+    whole.rows -= rest;
+    if (whole.rows > 0 && in_place_ && k_.unrolled_exact) {
+      few.run_in_place(whole, *s);
+    } else if (whole.rows > 0) {
+      if (call_.want_grad)
+        write_out(p_, whole, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) { few.run(k_.unrolled, whole, *s, out); });
+      else
+        few.run(k_.unrolled, whole, *s, nullptr);
+      if (k_.unrolled_exact && any_nan(s->lse, whole.rows)) few.run_exact(whole, *s);
     }
-    if (k_.unrolled_exact && any_nan(s->lse, b.rows)) few.run_exact(b, *s);
+    if (rest > 0) few.run_few(part_of(p_, b, whole.rows, rest), s->from(whole.rows));
     if (call_.want_loss) finish_loss(b, s);
   }
 
@@ -452,6 +464,8 @@ class LossRun {
   bool mean_, weighted_, uniform_;  // any weights; nothing that differs between kept rows
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
   bool streams_;            // the gradient goes through scratch
+  bool in_place_;
+  bool fills_up_;           // the unrolled kernel takes rows that are no whole vector, too
   int64_t part_rows_;       // so many of a block's rows go through forward and backward together
   ScratchShape scratch_{};  // of their terms, and of their gradient
   std::atomic<bool> bad_{false};

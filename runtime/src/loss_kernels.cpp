@@ -7,6 +7,12 @@
 
 namespace lossgen {
 
+namespace {
+bool has_dense_rows(const Problem &p) {
+  return p.layout != LOSSGEN_LAYOUT_rows || p.inner.extent == 1 || p.inner.matrix[kIn0] == p.classes;
+}
+}  // namespace
+
 Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,
                              bool saved_lse) {
   Substitutes found;
@@ -27,11 +33,11 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
                                            : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
     found.unrolled_exact = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact
                                                 : LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact);
-    // In place nothing can be done again. And schedules may have given the exact one longer vectors, which cannot do the other's rows, or
-    // which the room for them does not hold.
+    // The fast one takes dense rows, and planes in place are not done again. And schedules may have given the exact one longer vectors,
+    // which cannot do the other's rows, or which the room for them does not hold.
     if (found.unrolled && found.unrolled_exact &&
-        ((gradient && in_place) || found.unrolled->block_granule % found.unrolled_exact->block_granule != 0 ||
-         found.unrolled_exact->block_granule * row_bytes > kMostAgainBytes))
+        (!has_dense_rows(p) || (gradient && in_place && (p.layout != LOSSGEN_LAYOUT_rows || !can_fill_up(p, *found.unrolled))) ||
+         found.unrolled->block_granule % found.unrolled_exact->block_granule != 0 || !can_fill_up(p, *found.unrolled_exact)))
       found.unrolled = std::exchange(found.unrolled_exact, nullptr);
   }
   return found;

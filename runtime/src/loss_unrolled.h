@@ -1,16 +1,18 @@
-// Cross entropy of few classes known at compile time, each logit read once, and rows that the fast kernel could not do.
+// Cross entropy of few classes known at compile time, each logit read once: whole vectors of rows where they are; in place and fewer
+// rows than a vector by way of the stack; and again what the fast kernel could not do.
 #ifndef LOSSGEN_RUNTIME_LOSS_UNROLLED_H
 #define LOSSGEN_RUNTIME_LOSS_UNROLLED_H
+
+#include <string.h>
 
 #include <algorithm>
 
 #include "kernel_call.h"
+#include "lanes.h"
 #include "loss.h"
 #include "loss_scratch.h"
 
 namespace lossgen {
-
-constexpr int64_t kMostAgainRows = kMostAgainBytes / (LOSSGEN_FEWEST_EXACT * 4);
 
 template <class S>
 struct Unrolled {
@@ -20,10 +22,7 @@ struct Unrolled {
 
   // The kernel on the rows of a block; out: their gradient, where it is wanted.
   void run(const lossgen_kernel *kernel, const Block &b, const RowScratch<S> &s, const lossgen_buffer *out) const {
-    const Buffer2 in(p, kIn0, b, 0, b.rows);
-    const Buffer1 cls(s.cls, b.rows), nll(s.nll, b.rows), lse(s.lse, b.rows), a(s.a, b.rows);
-    if (out) call(kernel, lossgen_args_cross_entropy_forward_backward_unrolled{&in, &cls, &a, &nll, &lse, out});
-    else call(kernel, lossgen_args_cross_entropy_forward_unrolled{&in, &cls, &nll, &lse});
+    run(kernel, &Buffer2(p, kIn0, b, 0, b.rows), b.rows, s, out);
   }
 
   // Rows whose lse is NaN are done again. The kernel takes whole vectors of rows: what it makes of the others among them goes nowhere,
@@ -35,7 +34,7 @@ struct Unrolled {
       const int64_t count = std::count_if(s.lse + i, s.lse + i + granule, [](S x) { return x != x; });
       return count == 0 ? kNone : count < granule ? kSome : kAll;
     };
-    const int64_t room = std::max(granule, kMostAgainBytes / (p.classes * (int64_t)sizeof(S)) / granule * granule);
+    const int64_t room = room_for(granule);
     for (int64_t i = 0, n; i < b.rows; i += n) {
       const Left left = left_of(i);
       const int64_t most = left == kSome ? std::min(room, b.rows - i) : b.rows - i;
@@ -43,41 +42,111 @@ struct Unrolled {
       if (left == kNone) continue;
       const Block again = part_of(p, b, i, n);
       if (left == kAll) run(k.unrolled_exact, again, s.from(i), want_grad ? &Buffer2(p, kOut, again, 0, n) : nullptr);
-      else run_some(again, s.from(i));
+      else take_left(&Buffer2(p, kIn0, again, 0, n), n, n, s.from(i), elements_of(kOut, again));
     }
   }
 
+  // The gradient replaces the logits: not before all of them are done.
+  void run_in_place(const Block &b, const RowScratch<S> &s) const {
+    const int64_t most = room_for(k.unrolled->block_granule);
+    for (int64_t i = 0, n; i < b.rows; i += n) {
+      n = std::min(most, b.rows - i);
+      const Block part = part_of(p, b, i, n);
+      run_apart(&Buffer2(p, kIn0, part, 0, n), n, part, s.from(i));
+    }
+  }
+
+  // Fewer rows than a vector: a copy of them, filled up with ignored ones.
+  __attribute__((noinline)) void run_few(const Block &b, const RowScratch<S> &s) const {
+    const int64_t rows = k.unrolled->block_granule;
+    alignas(64) char logits[kMostAgainBytes];
+    int32_t cls[kMostAgainRows];
+    S a[kMostAgainRows], nll[kMostAgainRows], lse[kMostAgainRows];
+    memset(logits, 0, (size_t)(rows * p.classes * p.matrix[kIn0].bytes()));
+    copy_rows(elements_of(kIn0, b), dense(logits, rows), nullptr, b.rows);
+    std::fill(std::copy(s.cls, s.cls + b.rows, cls), cls + rows, -1);
+    if (want_grad) std::fill(std::copy(s.a, s.a + b.rows, a), a + rows, (S)0);
+    RowScratch<S> filled = s;
+    filled.cls = cls, filled.a = a, filled.nll = nll, filled.lse = lse;
+    run_apart(&Buffer2(p, logits, rows, pitch_of(rows)), rows, b, filled);
+    std::copy(nll, nll + b.rows, s.nll);
+    std::copy(lse, lse + b.rows, s.lse);
+  }
+
  private:
-  void run_some(const Block &b, const RowScratch<S> &s) const {
+  void run(const lossgen_kernel *kernel, const lossgen_buffer *in, int64_t rows, const RowScratch<S> &s, const lossgen_buffer *out) const {
+    const Buffer1 cls(s.cls, rows), nll(s.nll, rows), lse(s.lse, rows), a(s.a, rows);
+    if (out) call(kernel, lossgen_args_cross_entropy_forward_backward_unrolled{in, &cls, &a, &nll, &lse, out});
+    else call(kernel, lossgen_args_cross_entropy_forward_unrolled{in, &cls, &nll, &lse});
+  }
+
+  bool planes() const { return p.layout == LOSSGEN_LAYOUT_planes; }
+  int64_t pitch_of(int64_t rows) const { return planes() ? rows : p.classes; }
+  // So many rows have their gradients in kMostAgainBytes. Doubled vectors, as the tiles of the kernels are.
+  int64_t room_for(int64_t granule) const {
+    int64_t rows = granule;
+    while (2 * rows * p.classes * (int64_t)sizeof(S) <= kMostAgainBytes) rows *= 2;
+    return rows;
+  }
+
+  // `in` has so many rows, b's first, and is read to the end before the gradient of b's is written.
+  __attribute__((noinline)) void run_apart(const lossgen_buffer *in, int64_t rows, const Block &b, const RowScratch<S> &s) const {
+    alignas(64) char gradient[kMostAgainBytes];
+    run(k.unrolled, in, rows, s, want_grad ? &Buffer2(p, gradient, rows, pitch_of(rows)) : nullptr);
+    if (k.unrolled_exact && any_nan(s.lse, b.rows)) take_left(in, rows, b.rows, s, dense(gradient, rows));
+    if (want_grad) copy_rows(dense(gradient, rows), elements_of(kOut, b), nullptr, b.rows);
+  }
+
+  // A matrix of a block's rows: its elements, `step` apart along the classes, `next` along the rows.
+  struct Elements {
+    char *data;
+    int64_t step, next;
+  };
+  Elements elements_of(Matrix t, const Block &b) const {
+    return {p.matrix[t].data + b.matrix[t] * p.matrix[t].bytes(), p.class_stride[t], p.inner.matrix[t]};
+  }
+  Elements dense(char *scratch, int64_t rows) const { return planes() ? Elements{scratch, rows, 1} : Elements{scratch, 1, p.classes}; }
+
+  // The exact kernel on `in`; of the first `count` rows, those whose lse is NaN are taken.
+  __attribute__((noinline)) void take_left(const lossgen_buffer *in, int64_t rows, int64_t count, const RowScratch<S> &s,
+                                           const Elements &to) const {
     alignas(64) char gradient[kMostAgainBytes];
     S nll[kMostAgainRows], lse[kMostAgainRows];
     RowScratch<S> again = s;
     again.nll = nll, again.lse = lse;
-    const bool planes = p.layout == LOSSGEN_LAYOUT_planes;
-    const int64_t pitch = planes ? b.rows : p.classes;
-    run(k.unrolled_exact, b, again, want_grad ? &Buffer2(p, gradient, b.rows, pitch) : nullptr);
+    run(k.unrolled_exact, in, rows, again, want_grad ? &Buffer2(p, gradient, rows, pitch_of(rows)) : nullptr);
     int32_t left[kMostAgainRows];
-    int64_t count = 0;
-    for (int64_t i = 0; i < b.rows; i++) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < count; i++) {
       if (s.lse[i] == s.lse[i]) continue;
-      left[count++] = (int32_t)i;
+      left[n++] = (int32_t)i;
       s.nll[i] = nll[i];
       s.lse[i] = lse[i];
     }
-    const auto copy = [&](auto element) {
+    if (want_grad) copy_rows(dense(gradient, rows), to, left, n);
+  }
+
+  // The rows of that number, or the first ones.
+  void copy_rows(const Elements &from, const Elements &to, const int32_t *which, int64_t count) const {
+    const int bytes = p.matrix[kIn0].bytes();
+    if (!which && !planes() && from.next == p.classes && to.next == p.classes) {
+      memcpy(to.data, from.data, (size_t)(count * p.classes * bytes));
+      return;
+    }
+    const auto walk = [&](auto element) {
       using T = decltype(element);
-      T *out = (T *)p.matrix[kOut].data + b.matrix[kOut];
-      const int64_t step = p.class_stride[kOut], rows = p.inner.matrix[kOut];
-      for (int64_t c = 0; planes && c < p.classes; c++)
-        for (int64_t i = 0; i < count; i++) out[c * step + left[i] * rows] = ((const T *)gradient)[c * pitch + left[i]];
-      for (int64_t i = 0; !planes && i < count; i++)
-        for (int64_t c = 0; c < p.classes; c++) out[c * step + left[i] * rows] = ((const T *)gradient)[left[i] * pitch + c];
+      const auto copy = [&](int64_t c, int64_t row) {
+        ((T *)to.data)[c * to.step + row * to.next] = ((const T *)from.data)[c * from.step + row * from.next];
+      };
+      for (int64_t c = 0; planes() && c < p.classes; c++)
+        for (int64_t i = 0; i < count; i++) copy(c, which ? which[i] : i);
+      for (int64_t i = 0; !planes() && i < count; i++)
+        for (int64_t c = 0; c < p.classes; c++) copy(c, which ? which[i] : i);
     };
-    if (!want_grad) return;
-    switch (p.matrix[kOut].bytes()) {
-      case 2: return copy(uint16_t());
-      case 4: return copy(float());
-      default: return copy(double());
+    switch (bytes) {
+      case 2: return walk(uint16_t());
+      case 4: return walk(float());
+      default: return walk(double());
     }
   }
 };

@@ -17,13 +17,9 @@
 #include <string.h>
 
 #include <atomic>
-#include <initializer_list>
 
-#include "cpu.h"
 #include "error.h"
-#include "gpu/backend.h"
 #include "names.h"
-#include "text.h"
 
 namespace lossgen {
 namespace {
@@ -57,25 +53,12 @@ void for_each_kernel(Visit visit) {
   }
 }
 
-struct Request {
-  int stage, dtype, layout, target;
-  int64_t classes;
-  bool general_only;
-
-  bool fits_stage(const lossgen_kernel &k) const { return k.stage == stage && k.dtype == dtype; }
-  bool fits_layout(const lossgen_kernel &k) const { return k.layout == layout || k.layout == LOSSGEN_LAYOUT_any; }
-  bool fits_classes(const lossgen_kernel &k) const { return k.classes == 0 || (k.classes == classes && !general_only); }
-  bool fits_target(const lossgen_kernel &k) const {
-    return target == kAnyTarget ? cpu_lacks(k.target) == nullptr : k.target == target;
-  }
-};
-
 // Higher is better. Targets of one machine are listed oldest first.
 int rank(const lossgen_kernel &k) {
   return k.target * 4 + (k.classes != 0 ? 2 : 0) + (k.layout != LOSSGEN_LAYOUT_any ? 1 : 0);
 }
 
-__attribute__((noinline)) const lossgen_kernel *search(const Request &request) {
+__attribute__((noinline)) const lossgen_kernel *search(const KernelRequest &request) {
   Locked locked;
   const lossgen_kernel *best = nullptr;
   for_each_kernel([&](const lossgen_kernel &k) {
@@ -157,174 +140,18 @@ const lossgen_kernel *kernel_at(uint32_t index) {
   return nullptr;
 }
 
-const char *target_lacks(int target) {
-  const Backend *backend = backend_of_machine(target_machine(target));
-  return backend != nullptr ? backend->lacks() : cpu_lacks(target);
+void visit_kernels(void (*visit)(void *user, const lossgen_kernel &kernel), void *user) {
+  Locked locked;
+  for_each_kernel([&](const lossgen_kernel &kernel) { visit(user, kernel); });
 }
 
-namespace {
-
-bool is_host_target(int target) { return backend_of_machine(target_machine(target)) == nullptr; }
-
-// "cross_entropy_backward" -> "cross_entropy", the name that lossgen_add_library's OPS takes; NULL for helpers.
-const char *op_of_stage(int stage) {
-  for (const char *op : {"log_softmax", "nll_loss", "cross_entropy_probs", "cross_entropy"}) {
-    if (strncmp(stage_name(stage), op, strlen(op)) == 0) return op;
-  }
-  return nullptr;
-}
-
-// "x86-64-v3, arm64" for a set of bits, each with its reason if wanted.
-void add_targets(Text &text, uint32_t set, bool with_reasons) {
-  const char *separator = "";
-  for (int id = 0; id < LOSSGEN_TARGET_COUNT; ++id) {
-    if (!(set >> id & 1)) continue;
-    text.add("%s%s", separator, target_name(id));
-    if (with_reasons && target_lacks(id) != nullptr) text.add(" (%s)", target_lacks(id));
-    separator = ", ";
-  }
-}
-
-// What is linked, seen from a request that found nothing: how far down the list of its fields kernels still fit.
-struct Findings {
-  uint64_t kernels = 0, of_stage = 0, of_dtype = 0, of_both = 0, of_layout = 0;
-  uint32_t all_targets = 0;   // bit per target, of those that fit stage, dtype and layout
-  uint32_t targets = 0;       // ... and the class count
-  int64_t built_for[6] = {};  // class counts of the others
-  uint32_t built_for_count = 0;
-
-  void add(const lossgen_kernel &k, const Request &request) {
-    ++kernels;
-    of_stage += k.stage == request.stage;
-    of_dtype += k.dtype == request.dtype;
-    if (!request.fits_stage(k)) return;
-    ++of_both;
-    if (!request.fits_layout(k)) return;
-    ++of_layout;
-    if (k.target >= LOSSGEN_TARGET_COUNT) return;
-    all_targets |= 1u << k.target;
-    if (request.fits_classes(k)) {
-      targets |= 1u << k.target;
-      return;
-    }
-    for (uint32_t i = 0; i < built_for_count; ++i) {
-      if (built_for[i] == k.classes) return;
-    }
-    if (built_for_count < sizeof(built_for) / sizeof(built_for[0])) built_for[built_for_count++] = k.classes;
-  }
-};
-
-lossgen_status explain(const Request &request, const Findings &found) {
-  // "f32 rows", "i64 targets"
-  char what[64];
-  Text(what, sizeof(what))
-      .add("%s %s", dtype_name(request.dtype),
-           request.stage == LOSSGEN_STAGE_target_classes ? "targets"
-           : request.layout == LOSSGEN_LAYOUT_any        ? "logits"
-           : request.layout == LOSSGEN_LAYOUT_strided    ? "strided logits"
-                                                         : layout_name(request.layout));
-  char buffer[512];
-  Text text(buffer, sizeof(buffer));
-  lossgen_status status = LOSSGEN_UNSUPPORTED_BY_BUILD;
-  const char *op = op_of_stage(request.stage);
-
-  if (found.kernels == 0) {
-    text.add("no kernels are linked into this program; link a library made by lossgen_add_library");
-  } else if (found.of_dtype == 0) {
-    text.add("%s are not in this build", what);
-    if (op != nullptr) text.add("; add DTYPES %s to lossgen_add_library", dtype_name(request.dtype));
-  } else if (found.of_stage == 0) {
-    text.add("%s is not in this build", stage_name(request.stage));
-    if (op != nullptr) text.add("; add OPS %s to lossgen_add_library", op);
-  } else if (found.of_both == 0 || found.of_layout == 0) {
-    text.add("%s of %s is not in this build", stage_name(request.stage), what);
-    if (found.of_both == 0 && op != nullptr) {
-      text.add("; make a library with OPS %s and DTYPES %s by lossgen_add_library", op, dtype_name(request.dtype));
-    }
-  } else if (found.targets == 0) {
-    text.add("%s of %s is in this build for", stage_name(request.stage), what);
-    for (uint32_t i = 0; i < found.built_for_count; ++i) {
-      text.add("%s %lld", i > 0 ? "," : "", static_cast<long long>(found.built_for[i]));
-    }
-    text.add(" classes only, %s %lld",
-             request.general_only ? "general_kernels_only asks for any number, here" : "not for",
-             static_cast<long long>(request.classes));
-  } else if (request.target != kAnyTarget) {
-    const char *name = target_name(request.target);
-    text.add("%s of %s is not in this build for target %s, only for ", stage_name(request.stage), what, name);
-    add_targets(text, found.targets, false);
-    text.add("; add TARGETS %s to lossgen_add_library", name);
-  } else {
-    uint32_t for_hosts = 0;
-    for (int id = 0; id < LOSSGEN_TARGET_COUNT; ++id) for_hosts |= is_host_target(id) ? found.targets & 1u << id : 0;
-    text.add("%s of %s is in this build for ", stage_name(request.stage), what);
-    if (for_hosts != 0) {
-      status = LOSSGEN_UNSUPPORTED_HARDWARE;
-      add_targets(text, for_hosts, true);
-      text.add(" only");
-    } else {
-      add_targets(text, found.targets, false);
-      text.add(" only, the tensors are on the host; add a CPU target to TARGETS of lossgen_add_library");
-    }
-  }
-  return fail(status, "%s", buffer);
-}
-
-}  // namespace
-
-lossgen_status explain_missing(int stage, int dtype, int layout, int64_t classes, int target, bool general_only) {
-  const Request request = {stage, dtype, layout, target, classes, general_only};
-  Findings found;
-  {
-    Locked locked;
-    for_each_kernel([&](const lossgen_kernel &k) { found.add(k, request); });
-  }
-  const lossgen_status status = explain(request, found);  // may load a driver: not under the mutex
+void tell_left_out() {
   Locked locked;
   for (uint32_t i = 0; i < rejected_count; ++i) {
     fail_more(" (kernels of library %s are left out: kernel ABI %u, this runtime has %u)",
               rejected[i]->library != nullptr ? rejected[i]->library : "?", rejected[i]->abi, LOSSGEN_KERNEL_ABI);
   }
   if (table_lost) fail_more(" (out of memory when a kernel library was loaded)");
-  return status;
-}
-
-namespace {
-
-lossgen_status check_forced(const char *name, const char *source, int *target) {
-  const int id = target_id(name);
-  if (id < 0) {
-    char known[256];
-    Text text(known, sizeof(known));
-    add_targets(text, ~0u, false);
-    return fail(LOSSGEN_BAD_ARGUMENT, "%s = \"%.60s\" is not a target; targets are %s", source, name, known);
-  }
-  if (!is_host_target(id)) {
-    return fail(LOSSGEN_BAD_ARGUMENT, "%s = \"%s\" is for device tensors, these are on the host", source, name);
-  }
-  if (const char *reason = cpu_lacks(id)) {
-    return fail(LOSSGEN_UNSUPPORTED_HARDWARE, "%s = \"%s\" cannot run here: %s", source, name, reason);
-  }
-  *target = id;
-  return LOSSGEN_OK;
-}
-
-// A copy, because the program may change its environment while other threads run.
-struct Environment {
-  char target[64] = {};
-  Environment() {
-    if (const char *value = getenv("LOSSGEN_TARGET")) Text(target, sizeof(target)).add("%s", value);
-  }
-};
-
-}  // namespace
-
-lossgen_status resolve_target(const char *from_options, int *target) {
-  static const Environment environment;
-  *target = kAnyTarget;
-  if (from_options != nullptr) return check_forced(from_options, "options.target", target);
-  if (environment.target[0] != '\0') return check_forced(environment.target, "LOSSGEN_TARGET", target);
-  return LOSSGEN_OK;
 }
 
 }  // namespace lossgen

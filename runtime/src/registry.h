@@ -2,12 +2,26 @@
 #ifndef LOSSGEN_RUNTIME_REGISTRY_H
 #define LOSSGEN_RUNTIME_REGISTRY_H
 
+#include "cpu.h"
 #include "lossgen/kernel_abi.h"
 #include "lossgen/lossgen.h"
+#include "targets.h"
 
 namespace lossgen {
 
-constexpr int kAnyTarget = -1;
+// What a kernel must fit. general_only: kernels for one class count do not.
+struct KernelRequest {
+  int stage, dtype, layout, target;
+  int64_t classes;
+  bool general_only;
+
+  bool fits_stage(const lossgen_kernel &k) const { return k.stage == stage && k.dtype == dtype; }
+  bool fits_layout(const lossgen_kernel &k) const { return k.layout == layout || k.layout == LOSSGEN_LAYOUT_any; }
+  bool fits_classes(const lossgen_kernel &k) const { return k.classes == 0 || (k.classes == classes && !general_only); }
+  bool fits_target(const lossgen_kernel &k) const {
+    return target == kAnyTarget ? cpu_lacks(k.target) == nullptr : k.target == target;
+  }
+};
 
 struct KnownKernels;
 
@@ -42,12 +56,15 @@ lossgen_status explain_missing(int stage, int dtype, int layout, int64_t classes
 // The index-th kernel registered, NULL past the last; for walks over all of them while no library comes or goes.
 const lossgen_kernel *kernel_at(uint32_t index);
 
-// For host tensors: *target = the target that options.target (may be NULL) or else the environment variable
-// LOSSGEN_TARGET forces, or kAnyTarget. The environment is read once.
-lossgen_status resolve_target(const char *from_options, int *target);
+// Every kernel. No library comes or goes meanwhile, and visit asks the registry nothing.
+void visit_kernels(void (*visit)(void *user, const lossgen_kernel &kernel), void *user);
+template <class Visit>
+void visit_kernels(Visit visit) {
+  visit_kernels([](void *user, const lossgen_kernel &kernel) { (*static_cast<Visit *>(user))(kernel); }, &visit);
+}
 
-// NULL when kernels of the target can run, else why not; any target, devices too.
-const char *target_lacks(int target);
+// Adds to the error the tables that could not be taken: of another ABI, or for want of memory.
+void tell_left_out();
 
 }  // namespace lossgen
 #endif  // LOSSGEN_RUNTIME_REGISTRY_H

@@ -112,7 +112,7 @@
 /* For a few classes, known at compile time (rows, planes): all terms of a vector or a tile of rows stay in registers or on the
  * stack, so both stages in one, with d = a. Takes whole vectors of rows: multiples of block_granule. Terms are exp(logits), without a
  * reference. Where the row's own term, the sum of the others, or a over all of them is beyond the limits below, lse is NaN, and the
- * exact stage does the row again: so the gradient must not replace the logits. */
+ * exact stage does the row again: so the gradient must not replace the logits. And rows of logits follow each other without gaps. */
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled(A) \
   A(in, logits, 2, logit)                              \
   A(in, cls, 1, i32)                                   \
@@ -125,7 +125,7 @@
   A(out, nll, 1, acc)                                           \
   A(out, lse, 1, acc)                                           \
   A(out, grad_logits, 2, logit)
-/* The same relative to the row's maximum: right for every input, in place too. With fewer than 8 classes,
+/* The same relative to the row's maximum: right for every input, in place and with gaps between rows too. With fewer than 8 classes,
  * and without fused multiply-adds (x86-64-v2), the stages above are these. */
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled_exact(A) LOSSGEN_ARGS_cross_entropy_forward_unrolled(A)
 #define LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled_exact(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
