@@ -48,7 +48,8 @@ std::unique_ptr<llvm::Module> get_initial_module_for_target(Target target, llvm:
   std::unique_ptr<llvm::Module> module = of_halide(target, context, for_shared_jit_runtime, just_gpu);
   if (target.arch != Target::X86) return module;
   if (target.has_feature(Target::AVX512_Skylake)) add_bitcode_to_module(context, *module, avx512, "avx512.ll");
-  if (prefetch_into) add_bitcode_to_module(context, *module, *prefetch_into == lossgen::Cache::l1 ? prefetch_l1 : prefetch_l2, "prefetch.ll");
+  if (prefetch_into == lossgen::Cache::l1) add_bitcode_to_module(context, *module, prefetch_l1, "prefetch_l1.ll");
+  if (prefetch_into == lossgen::Cache::l2) add_bitcode_to_module(context, *module, prefetch_l2, "prefetch_l2.ll");
   return module;
 }
 
