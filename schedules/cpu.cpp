@@ -198,12 +198,10 @@ void schedule_few_classes(Algorithm &s, const KernelKey &key, const Params &p, i
     prefetch(f, 1);
   }
   for (Func &f : s.flat_terms) {
-    const Var i = f.args()[0], rows("rows"), lane("lane");
+    const Var i = f.args()[0], lane("lane");
     keep_on_stack(f, level);
-    f.bound_storage(i, p.tile * (int)key.classes)
-        .split(i, rows, i, p.vector * (int)key.classes, TailStrategy::RoundUp)
-        .split(i, i, lane, p.vector, TailStrategy::RoundUp)
-        .vectorize(lane);
+    f.bound_storage(i, p.tile * (int)key.classes).split(i, i, lane, p.vector, TailStrategy::RoundUp).vectorize(lane);
+    // One with each vector: the lines of 16 rows asked for together come in too late, (1048576, 21) 13.1 in place of 11.6 ms (Xeon).
     if (p.prefetch) f.prefetch(s.streamed, i, i, p.prefetch * (int)key.classes / p.vector, PrefetchBoundStrategy::NonFaulting);
   }
   for (RowSums &sums : s.row_sums) {
