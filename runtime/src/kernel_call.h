@@ -41,11 +41,15 @@ struct Buffer2 {
     buffer.dim = dim;
   }
   // Dense scratch for the rows of a block: classes `pitch` apart for planes, else rows.
-  Buffer2(const Problem &p, void *scratch, int64_t rows, int64_t pitch) : buffer{} {
+  Buffer2(const Problem &p, void *scratch, int64_t rows, int64_t pitch)
+      : Buffer2(p, scratch, p.layout == LOSSGEN_LAYOUT_planes ? pitch : 1, p.layout == LOSSGEN_LAYOUT_planes ? 1 : pitch, rows) {}
+  // Elements `step` apart along the classes, `next` along the rows.
+  Buffer2(const Problem &p, void *data, int64_t step, int64_t next, int64_t rows) : buffer{} {
+    const lossgen_dim along_classes = {0, (int32_t)p.classes, (int32_t)step, 0}, along_rows = {0, (int32_t)rows, (int32_t)next, 0};
     const bool planes = p.layout == LOSSGEN_LAYOUT_planes;
-    dim[0] = {0, (int32_t)(planes ? rows : p.classes), 1, 0};
-    dim[1] = {0, (int32_t)(planes ? p.classes : rows), (int32_t)pitch, 0};
-    buffer.host = (uint8_t *)scratch;
+    dim[0] = planes ? along_rows : along_classes;
+    dim[1] = planes ? along_classes : along_rows;
+    buffer.host = (uint8_t *)data;
     buffer.dimensions = 2;
     buffer.dim = dim;
   }

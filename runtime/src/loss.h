@@ -34,13 +34,12 @@ struct Substitutes {
   const lossgen_kernel *unrolled_exact = nullptr;  // for what it leaves; null if that is nothing
   const lossgen_kernel *forward_terms = nullptr, *backward_terms = nullptr;  // with exp computed once
 };
-// Room on the stack for logits, or gradients, of rows that `unrolled` does not read or write in their place.
-constexpr int64_t kMostAgainBytes = 8 << 10, kMostAgainRows = kMostAgainBytes / (LOSSGEN_FEWEST_EXACT * 4);
-// Is it enough for one step of this kernel, filled up where there are fewer rows?
-inline bool can_fill_up(const Problem &p, const lossgen_kernel &unrolled) {
-  const int64_t rows = unrolled.block_granule;
-  return rows <= kMostAgainRows && rows * p.classes * p.matrix[kIn0].bytes() <= kMostAgainBytes;
+// Room on the stack for gradients of rows that `unrolled` does not write, and for vectors that are filled up where there are fewer rows.
+constexpr int64_t kMostAgainBytes = 8 << 10, kMostAgainRows = 128, kFilledBytes = 2 << 10, kFilledRows = 64;
+inline bool is_room(const Problem &p, const lossgen_kernel &unrolled, int64_t bytes, int64_t rows) {
+  return unrolled.block_granule <= rows && unrolled.block_granule * p.classes * p.matrix[kIn0].bytes() <= bytes;
 }
+inline bool can_fill_up(const Problem &p, const lossgen_kernel &unrolled) { return is_room(p, unrolled, kFilledBytes, kFilledRows); }
 
 // in_place: the gradient replaces the logits. saved_lse: backward from a lse that forward left.
 Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int target, bool gradient, bool in_place,

@@ -36,8 +36,9 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
     // The fast one takes dense rows, and planes in place are not done again. And schedules may have given the exact one longer vectors,
     // which cannot do the other's rows, or which the room for them does not hold.
     if (found.unrolled && found.unrolled_exact &&
-        (!has_dense_rows(p) || (gradient && in_place && (p.layout != LOSSGEN_LAYOUT_rows || !can_fill_up(p, *found.unrolled))) ||
-         found.unrolled->block_granule % found.unrolled_exact->block_granule != 0 || !can_fill_up(p, *found.unrolled_exact)))
+        (!has_dense_rows(p) || (gradient && in_place && (p.layout != LOSSGEN_LAYOUT_rows || !is_room(p, *found.unrolled, kMostAgainBytes, kMostAgainRows))) ||
+         found.unrolled->block_granule % found.unrolled_exact->block_granule != 0 ||
+         !is_room(p, *found.unrolled_exact, kMostAgainBytes, kMostAgainRows)))
       found.unrolled = std::exchange(found.unrolled_exact, nullptr);
   }
   return found;

@@ -42,33 +42,33 @@ struct Unrolled {
       if (left == kNone) continue;
       const Block again = part_of(p, b, i, n);
       if (left == kAll) run(k.unrolled_exact, again, s.from(i), want_grad ? &Buffer2(p, kOut, again, 0, n) : nullptr);
-      else take_left(&Buffer2(p, kIn0, again, 0, n), n, n, s.from(i), elements_of(kOut, again));
+      else take_left(again, s.from(i));
     }
   }
 
-  // The gradient replaces the logits: not before all of them are done.
+  // The gradient replaces the logits: not before all of a part are done.
   void run_in_place(const Block &b, const RowScratch<S> &s) const {
     const int64_t most = room_for(k.unrolled->block_granule);
     for (int64_t i = 0, n; i < b.rows; i += n) {
       n = std::min(most, b.rows - i);
       const Block part = part_of(p, b, i, n);
-      run_apart(&Buffer2(p, kIn0, part, 0, n), n, part, s.from(i));
+      run_apart<kMostAgainBytes>(elements_of(kIn0, part), n, part, s.from(i));
     }
   }
 
-  // Fewer rows than a vector: a copy of them, filled up with ignored ones.
+  // Fewer rows than a vector: a copy of them, filled up with ignored ones. See can_fill_up.
   __attribute__((noinline)) void run_few(const Block &b, const RowScratch<S> &s) const {
     const int64_t rows = k.unrolled->block_granule;
-    alignas(64) char logits[kMostAgainBytes];
-    int32_t cls[kMostAgainRows];
-    S a[kMostAgainRows], nll[kMostAgainRows], lse[kMostAgainRows];
+    alignas(64) char logits[kFilledBytes];
+    int32_t cls[kFilledRows];
+    S a[kFilledRows], nll[kFilledRows], lse[kFilledRows];
     memset(logits, 0, (size_t)(rows * p.classes * p.matrix[kIn0].bytes()));
     copy_rows(elements_of(kIn0, b), dense(logits, rows), nullptr, b.rows);
     std::fill(std::copy(s.cls, s.cls + b.rows, cls), cls + rows, -1);
     if (want_grad) std::fill(std::copy(s.a, s.a + b.rows, a), a + rows, (S)0);
     RowScratch<S> filled = s;
     filled.cls = cls, filled.a = a, filled.nll = nll, filled.lse = lse;
-    run_apart(&Buffer2(p, logits, rows, pitch_of(rows)), rows, b, filled);
+    run_apart<kFilledBytes>(dense(logits, rows), rows, b, filled);
     std::copy(nll, nll + b.rows, s.nll);
     std::copy(lse, lse + b.rows, s.lse);
   }
@@ -85,16 +85,8 @@ struct Unrolled {
   // So many rows have their gradients in kMostAgainBytes. Doubled vectors, as the tiles of the kernels are.
   int64_t room_for(int64_t granule) const {
     int64_t rows = granule;
-    while (2 * rows * p.classes * (int64_t)sizeof(S) <= kMostAgainBytes) rows *= 2;
+    while (2 * rows <= kMostAgainRows && 2 * rows * p.classes * (int64_t)sizeof(S) <= kMostAgainBytes) rows *= 2;
     return rows;
-  }
-
-  // `in` has so many rows, b's first, and is read to the end before the gradient of b's is written.
-  __attribute__((noinline)) void run_apart(const lossgen_buffer *in, int64_t rows, const Block &b, const RowScratch<S> &s) const {
-    alignas(64) char gradient[kMostAgainBytes];
-    run(k.unrolled, in, rows, s, want_grad ? &Buffer2(p, gradient, rows, pitch_of(rows)) : nullptr);
-    if (k.unrolled_exact && any_nan(s.lse, b.rows)) take_left(in, rows, b.rows, s, dense(gradient, rows));
-    if (want_grad) copy_rows(dense(gradient, rows), elements_of(kOut, b), nullptr, b.rows);
   }
 
   // A matrix of a block's rows: its elements, `step` apart along the classes, `next` along the rows.
@@ -107,23 +99,60 @@ struct Unrolled {
   }
   Elements dense(char *scratch, int64_t rows) const { return planes() ? Elements{scratch, rows, 1} : Elements{scratch, 1, p.classes}; }
 
-  // The exact kernel on `in`; of the first `count` rows, those whose lse is NaN are taken.
-  __attribute__((noinline)) void take_left(const lossgen_buffer *in, int64_t rows, int64_t count, const RowScratch<S> &s,
-                                           const Elements &to) const {
+  // The kernels' form of it.
+  Buffer2 buffer_of(const Elements &m, int64_t rows) const { return Buffer2(p, m.data, m.step, m.next, rows); }
+
+  // `in` has so many rows, b's first; their gradient is written when all of it is known, and `in` may be what it replaces. If not, it
+  // is lost all the same.
+  template <int64_t kBytes>
+  __attribute__((noinline)) void run_apart(const Elements &in, int64_t rows, const Block &b, const RowScratch<S> &s) const {
+    alignas(64) char gradient[kBytes];
+    run(k.unrolled, &buffer_of(in, rows), rows, s, want_grad ? &Buffer2(p, gradient, rows, pitch_of(rows)) : nullptr);
+    const bool again = k.unrolled_exact && any_nan(s.lse, b.rows);
+    if (again) finish_exact(in, rows, b, s, dense(gradient, rows));
+    else if (want_grad) copy_rows(dense(gradient, rows), elements_of(kOut, b), nullptr, b.rows);
+  }
+
+  // The exact kernel does all rows where they are; those of them whose lse is NaN keep that, the others have their gradient.
+  __attribute__((noinline)) void finish_exact(const Elements &in, int64_t rows, const Block &b, const RowScratch<S> &s,
+                                              const Elements &gradient) const {
+    S nll[kMostAgainRows], lse[kMostAgainRows];
+    int32_t left[kMostAgainRows], done[kMostAgainRows];
+    RowScratch<S> again = s;
+    again.nll = nll, again.lse = lse;
+    run(k.unrolled_exact, &buffer_of(in, rows), rows, again, want_grad ? &buffer_of(in, rows) : nullptr);
+    int64_t n = 0, others = 0;
+    for (int64_t i = 0; i < b.rows; i++) {
+      if (s.lse[i] == s.lse[i]) {
+        done[others++] = (int32_t)i;
+        continue;
+      }
+      left[n++] = (int32_t)i;
+      s.nll[i] = nll[i];
+      s.lse[i] = lse[i];
+    }
+    if (!want_grad) return;
+    const Elements out = elements_of(kOut, b);
+    if (in.data != out.data) copy_rows(in, out, left, n);
+    copy_rows(gradient, out, done, others);
+  }
+
+  // The exact kernel on rows of a block; those whose lse is NaN are taken.
+  __attribute__((noinline)) void take_left(const Block &b, const RowScratch<S> &s) const {
     alignas(64) char gradient[kMostAgainBytes];
     S nll[kMostAgainRows], lse[kMostAgainRows];
     RowScratch<S> again = s;
     again.nll = nll, again.lse = lse;
-    run(k.unrolled_exact, in, rows, again, want_grad ? &Buffer2(p, gradient, rows, pitch_of(rows)) : nullptr);
+    run(k.unrolled_exact, b, again, want_grad ? &Buffer2(p, gradient, b.rows, pitch_of(b.rows)) : nullptr);
     int32_t left[kMostAgainRows];
     int64_t n = 0;
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < b.rows; i++) {
       if (s.lse[i] == s.lse[i]) continue;
       left[n++] = (int32_t)i;
       s.nll[i] = nll[i];
       s.lse[i] = lse[i];
     }
-    if (want_grad) copy_rows(dense(gradient, rows), to, left, n);
+    if (want_grad) copy_rows(dense(gradient, b.rows), elements_of(kOut, b), left, n);
   }
 
   // The rows of that number, or the first ones.

@@ -114,7 +114,14 @@ def case_search():
     assert {"machine", "pipeline", "seed"} <= set(events[0]), events[0]
     measured = [e for e in events if e["event"] == "measured"]
     assert all({"cpu", "target", "schedule", "params", "rung"} <= set(e) and (e.get("failure") or len(e["rounds"]) >= 3) for e in measured)
-    sample = [e["params"] for e in measured if e["rung"] == "1 sample"]
+
+    def samples(events):  # of each kernel, in order
+        taken = {}
+        for e in events:
+            if e["event"] == "measured" and e["rung"] == "1 sample":
+                taken.setdefault(e["unit"], []).append(e["params"])
+        return taken
+
     page = (FOLDER / "t.html").read_text()
     assert page.count("<svg") == len(list((FOLDER / "svg").glob("*.svg"))) > 6 and "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "<script" not in page and all(e["call"] in page for e in [s["measured"] for s in result["schedules"]])
@@ -125,10 +132,11 @@ def case_search():
     shutil.copy(FOLDER / "t.json", FOLDER / "first.json")
     for budget in (0.05, 0.3, 2):  # minutes; a busy machine may measure nothing in the first
         tune("other", *BOTH, "--seed", 1, "--budget", budget)
-        other = [e["params"] for e in log("other") if e["event"] == "measured" and e["rung"] == "1 sample"]
+        other = samples(log("other"))
         if other:
             break
-    assert other == sample[:len(other)] and other, "another order with the same seed"
+    # Each may be cut off, where the budget is spent.
+    assert other and all(mine == samples(events)[unit][:len(mine)] for unit, mine in other.items()), "another order with the same seed"
 
     if not result["schedules"]:  # nothing beat the default: something to check all the same
         result["schedules"] = [{"op": "cross_entropy_forward", "dtype": "f32", "layout": "rows", "target": NATIVE, "classes": [0, 0],
@@ -207,7 +215,7 @@ exec "$1"
     assert len(found) == 1 and found[0]["default_seconds"] and found[0]["ratio"] == 1, found
     assert json.loads((FOLDER / "d.json").read_text())["schedules"] == [], text
     page = (FOLDER / "d.html").read_text()
-    assert "Nothing beats the default" in page and page.count("<svg") > 2, page
+    assert "No candidate came through" in page and page.count("<svg") > 2, page
     assert "false {}: ended with status 1" in tune("g", *SMALL, "--runner", "false {}", expect=1)
     assert "valid: log_softmax" in tune("g", "--ops", "sum", expect=1)
     assert "is not ROWSxCLASSES" in tune("g", "--shapes", "12", expect=1)

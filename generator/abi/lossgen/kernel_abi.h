@@ -112,7 +112,8 @@
 /* For a few classes, known at compile time (rows, planes): all terms of a vector or a tile of rows stay in registers or on the
  * stack, so both stages in one, with d = a. Takes whole vectors of rows: multiples of block_granule. Terms are exp(logits), without a
  * reference. Where the row's own term, the sum of the others, or a over all of them is beyond the limits below, lse is NaN, and the
- * exact stage does the row again: so the gradient must not replace the logits. And rows of logits follow each other without gaps. */
+ * exact stage does the row again: so the gradient must not replace the logits. And rows (of that layout)
+ * follow each other without gaps. */
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled(A) \
   A(in, logits, 2, logit)                              \
   A(in, cls, 1, i32)                                   \

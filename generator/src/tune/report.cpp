@@ -28,7 +28,7 @@ const char *meaning(const std::string &parameter) {
       {"unroll",
        "vectors per step along the classes: independent sums hide the latency of an addition, until the registers run "
        "out"},
-      {"prefetch", "vectors ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
+      {"prefetch", "vectors (of few known classes rows) ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
       {"class_group",
        "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them; "
        "GPU, a thread a row: loads that go out together"},
@@ -124,6 +124,7 @@ class Page {
     if (f.ratio < 1)
       text = "<b>" + format("%.3f", 1 / f.ratio) + " times as fast as the default</b> (&plusmn; " + percent(f.doubt) +
              "), in fresh rounds beside it.";
+    else if (!f.compared) text = "<b>No candidate came through</b>: the default stays, and the file as it is.";
     else text = "<b>Nothing beats the default</b> by 1 % and more than the noise: it stays, and the file has no entry.";
     text += " " + std::to_string(f.tried) + " of " + std::to_string(f.space) +
             " legal combinations were compiled and timed.";

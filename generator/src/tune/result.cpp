@@ -72,7 +72,7 @@ void write_result(const std::string &path, const std::vector<Found> &found, cons
     }
   }
   for (const Found &f : found) {
-    if (f.base_seconds.empty()) continue;  // stopped before anything was known
+    if (f.base_seconds.empty() || !f.compared) continue;  // nothing is known: stopped before, or no candidate came through
     // What the default won has no entry; neither has what was said of it before.
     const json mine = entries_for(f.unit, f.winner);
     json kept = json::array();

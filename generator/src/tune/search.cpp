@@ -159,6 +159,7 @@ class Search {
         found_.history.push_back({name, p, *m});
         if (!m->failure.empty()) continue;
         ratios_[to_json(p).dump()] = m->ratio;
+        found_.compared = true;
         if (pace.least > kFirst.least && worst_shape(*m) > kWorst) continue;
         through.push_back(p);
         if (m->ratio < found_.ratio) found_.ratio = m->ratio;
@@ -181,11 +182,12 @@ class Search {
     const Measurement *known = alone(unit_, best, name);
     if (!known) return;
     const Measurement &m = *known;
-    found_.history.push_back({name, best, m});
-    if (!m.failure.empty()) return;
+    const bool itself = is(best, found_.standard);
+    if (!itself) found_.history.push_back({name, best, m});
+    if (!m.failure.empty()) return itself ? void() : confirm(found_.standard);
     found_.doubt = uncertainty(m.rounds);
     found_.base_seconds = found_.seconds = m.base_seconds;
-    if (is(best, found_.standard)) return;
+    if (itself) return;
     if (m.ratio > kWorthIt || m.ratio + found_.doubt >= 1 || worst_shape(m) > kWorst) return;
     found_.winner = best;
     found_.ratio = m.ratio;

@@ -23,6 +23,7 @@ struct Found {
   size_t space = 0, tried = 0;                // legal combinations, and those that were compiled
   std::vector<Step> history;
   bool complete = true;  // not cut off by Ctrl-C or the budget
+  bool compared = false;  // a candidate gave right results, and times
   // Of the roofline, GB/s: what memory of this size gives one thread that does nothing else; and the better one of
   // default and winner when all of its logits are in cache, so that only its instructions take time (0 on a GPU, which
   // such a call does not fill).
