@@ -2,7 +2,7 @@
 #   lossgen::lossgen  in this build: the static pieces; in the installed package: liblossgen.so
 #   lossgen::shared   liblossgen.so
 #   lossgen::static   liblossgen.a
-lossgen_add_library(lossgen_kernels STATIC PREFIX lossgen)
+lossgen_add_library(lossgen_kernels STATIC PREFIX lossgen TARGETS ${LOSSGEN_TARGETS})
 add_library(lossgen_lossgen INTERFACE)
 target_link_libraries(lossgen_lossgen INTERFACE lossgen_kernels lossgen_runtime)
 add_library(lossgen::lossgen ALIAS lossgen_lossgen)

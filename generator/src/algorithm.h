@@ -60,8 +60,9 @@ inline bool has_reference(const KernelKey &key) { return !does_without_reference
 // their product; planes add up the blocks with compensation, so that it grows with the block alone.
 // unrolled: a class count known at compile time, written out as one expression; vectors run along the rows, whole ones,
 // and a row's terms stay in registers; with along_classes, in vectors of so many classes of one row (where they
-// need not be, of all logits: flat_terms), and `vector` rows' sums are brought together. threads, vector, unroll: devices, threads that walk along a row, each loading unroll times `vector` elements
-// at a time. None of them: one sum from the first class to the last, planes `unroll` classes at a time.
+// need not be, of all logits: flat_terms), and `vector` rows' sums are brought together. threads, vector, unroll: devices,
+// threads that walk along a row, each loading unroll times `vector` elements at a time. None of them: one sum from the first
+// class to the last, planes `unroll` classes at a time.
 struct Lanes {
   int vector = 0, unroll = 1, block = 0;
   bool unrolled = false;

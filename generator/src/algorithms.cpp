@@ -191,17 +191,18 @@ Algorithm cross_entropy_fused(Builder &b) {
   const auto target = [&](const Expr &c) { return (c ^ y(b.row())) == 0; };
   Func picked = picks ? b.sum_of_classes("picked", [&](const Expr &c) { return select(target(c), x(c), zero); })
                       : b.once_per_row("picked", {load(y(b.row()))});
-  const Builder::Term make = [&](const Expr &c) {
-    return exact ? b.exp_of_difference(x(c), peak(b.row()), Above::bounded) : b.exp_of_difference(x(c), zero, Above::checked);
+  const Builder::Term exp_of = [&](const Expr &logit) {
+    return exact ? b.exp_of_difference(logit, peak(b.row()), Above::bounded) : b.exp_of_difference(logit, zero, Above::checked);
   };
-  const bool flat = b.along_classes() && !exact;
-  const Builder::Term term = flat ? b.keep_flat("term", logits, [&](const Expr &x) { return b.exp_of_difference(x, zero, Above::checked); })
-                             : b.along_classes() && !backward ? make : b.keep("term", make);
+  const Builder::Term make = [&](const Expr &c) { return exp_of(x(c)); };
+  const Builder::Term term = b.along_classes() && !exact      ? b.keep_flat("term", logits, exp_of)
+                             : b.along_classes() && !backward ? make
+                                                              : b.keep("term", make);
   Func others = b.sum_of_others("others", y(b.row()), term);
   // Picked like the logit: one more exp of 16 lanes costs 15 % at 10 classes.
   Expr own;
   if (picks) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.row());
-  else if (!exact) own = b.once_per_row("own", {b.exp_of_difference(picked(b.row()), zero, Above::checked)})(b.row());
+  else if (!exact) own = b.once_per_row("own", {exp_of(picked(b.row()))})(b.row());
   Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own)
                   : row_without_reference(b, others(b.row()), own, picked(b.row()));
   Func scale;

@@ -16,6 +16,7 @@
 #include "compile.h"
 #include "files.h"
 #include "lossgen/kernel_names.h"
+#include "object_cache.h"
 #include "schedule_file.h"
 #include "stamps.h"
 
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // One child per kernel: equal bytes whatever was compiled before, and a crash in one kernel names that kernel.
-pid_t start(const Kernel &kernel, const fs::path &base, bool assembly) {
+pid_t start(const Kernel &kernel, const fs::path &base, bool assembly, const ObjectCache &cache) {
   std::fflush(nullptr);
   const pid_t pid = fork();
   if (pid != 0) return pid;
@@ -33,12 +34,16 @@ pid_t start(const Kernel &kernel, const fs::path &base, bool assembly) {
   const std::string object = base.string() + ".o", fresh = object + ".new";
   try {
     std::map<Halide::OutputFileType, std::string> outputs = {{Halide::OutputFileType::object, fresh}};
+    const bool cached = !assembly && cache.fetch(kernel, fresh);
     if (assembly) {
       outputs[Halide::OutputFileType::assembly] = base.string() + ".s";
       outputs[Halide::OutputFileType::llvm_assembly] = base.string() + ".ll";
       outputs[Halide::OutputFileType::stmt] = base.string() + ".stmt";
     }
-    compile_kernel(kernel, outputs);
+    if (!cached) {
+      compile_kernel(kernel, outputs);
+      cache.keep(kernel, fresh);
+    }
     // The same bytes again (another generator, another comment in it): the old file keeps its time.
     if (read_file(object) == read_file(fresh)) fs::remove(fresh);
     else fs::rename(fresh, object);
@@ -190,6 +195,7 @@ int emit(const Request &request, const EmitOptions &options) {
   for (const Kernel &k : kernels)
     if (options.assembly || !stamps.at(k.host).current(k)) stale.push_back(&k);
 
+  const ObjectCache cache(options.cache);
   const int jobs = options.jobs > 0 ? options.jobs : default_jobs();
   Progress progress(stale.size());
   std::map<pid_t, const Kernel *> running;
@@ -199,7 +205,7 @@ int emit(const Request &request, const EmitOptions &options) {
     if ((int)running.size() < jobs && next < stale.size() && failed.empty()) {
       const Kernel &k = *stale[next++];
       const fs::path base = fs::path(options.folder) / host_folder(k.host) / k.symbol;
-      const pid_t pid = start(k, base, options.assembly);
+      const pid_t pid = start(k, base, options.assembly, cache);
       if (pid < 0) throw std::runtime_error("cannot start a compiler process");
       running[pid] = &k;
       continue;
@@ -215,6 +221,7 @@ int emit(const Request &request, const EmitOptions &options) {
     running.erase(finished);
   }
   for (const auto &[host, list] : by_host) stamps.at(host).finish(list);
+  cache.trim();
   if (!failed.empty()) throw std::runtime_error("kernel " + failed + " did not compile");
 
   for (const auto &[host, list] : by_host) {

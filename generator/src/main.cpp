@@ -150,6 +150,8 @@ int main(int argc, char **argv) {
                            "address or thread: kernels that the sanitizer watches, for programs built with it");
   emit_command->add_option("-j,--jobs", options.jobs, "compilations at a time; default: cores, as memory allows");
   emit_command->add_flag("--assembly", options.assembly, "write .s, .ll and .stmt beside each object");
+  emit_command->add_option("--cache", options.cache, "folder that keeps what is compiled for other libraries and build folders")
+      ->envname("LOSSGEN_KERNEL_CACHE");
 
   std::string folder;
   CLI::App *list_command = app.add_subcommand("list", "what can be emitted, or what a folder holds");

@@ -14,9 +14,10 @@ struct ThreadWalk {
   Halide::Expr first = 0;
 };
 
-// f(row), row being r, or r and part. Thread t takes every threads-th vector: whole steps of `unroll` vectors, loads of which go out together because nothing is
-// asked between them, then what is left. Their results go through shared memory: one thread combines them, or, of more than
-// 32, sixteen threads every sixteenth and one thread theirs. A binary tree would need a barrier per halving.
+// f(row), row being r, or r and part. Thread t takes every threads-th vector: whole steps of `unroll` vectors, loads of which
+// go out together because nothing is asked between them, then what is left. Their results go through shared memory: one
+// thread combines them, or, of more than 32, sixteen threads every sixteenth and one thread theirs. A binary tree would need
+// a barrier per halving.
 Reduction over_threads(const std::string &name, const std::vector<Halide::Var> &row, const Values &identity, const Terms &terms,
                        bool maximum, const ThreadWalk &walk);
 

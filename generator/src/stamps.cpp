@@ -49,11 +49,6 @@ const std::string &generator_id() {
   return id;
 }
 
-std::string hash_inputs(const Kernel &kernel) {
-  return hash_text(generator_id() + "\n" + kernel.symbol + "\n" + kernel.host + "\n" + to_json(kernel.params).dump() +
-                   "\n" + kernel.sanitize);
-}
-
 }  // namespace
 
 std::string hash_text(const std::string &bytes) {
@@ -62,6 +57,11 @@ std::string hash_text(const std::string &bytes) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
   return text;
+}
+
+std::string hash_inputs(const Kernel &kernel) {
+  return hash_text(generator_id() + "\n" + kernel.symbol + "\n" + kernel.host + "\n" + to_json(kernel.params).dump() +
+                   "\n" + kernel.sanitize);
 }
 
 Stamps::Stamps(const fs::path &folder) : folder_(folder) {

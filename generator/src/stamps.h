@@ -10,6 +10,8 @@ namespace lossgen {
 
 // A hash of the bytes, as 16 hex digits.
 std::string hash_text(const std::string &bytes);
+// One over all that decides a kernel's bytes: this generator, libHalide, the kernel's name, schedule, host and sanitizer.
+std::string hash_inputs(const Kernel &kernel);
 
 // What lies in one output folder, kept there in the file .stamps.
 class Stamps {

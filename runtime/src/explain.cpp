@@ -77,7 +77,7 @@ void explain_instead(const Problem &p, const Substitutes &found, const Substitut
               found.forward_terms->name);
   if (gradient && !p.split() && streams_apart(p))
     text->add("  a gradient apart from the logits is written past the caches, %lld rows at a time (planes: if its classes begin at cache lines)\n",
-              (long long)std::min(p.inner.extent, part_rows(p, found.unrolled ? found.unrolled->block_granule : 1)));
+              (long long)std::min(p.inner.extent, part_rows(p, apart.unrolled ? apart.unrolled->block_granule : 1)));
 }
 
 lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_options *given, Text *text) {

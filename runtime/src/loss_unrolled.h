@@ -42,7 +42,7 @@ struct Unrolled {
       if (left == kNone) continue;
       const Block again = part_of(p, b, i, n);
       if (left == kAll) run(k.unrolled_exact, again, s.from(i), want_grad ? &Buffer2(p, kOut, again, 0, n) : nullptr);
-      else take_left(again, s.from(i));
+      else run_left(again, s.from(i));
     }
   }
 
@@ -116,43 +116,41 @@ struct Unrolled {
   // The exact kernel does all rows where they are; those of them whose lse is NaN keep that, the others have their gradient.
   __attribute__((noinline)) void finish_exact(const Elements &in, int64_t rows, const Block &b, const RowScratch<S> &s,
                                               const Elements &gradient) const {
-    S nll[kMostAgainRows], lse[kMostAgainRows];
     int32_t left[kMostAgainRows], done[kMostAgainRows];
-    RowScratch<S> again = s;
-    again.nll = nll, again.lse = lse;
-    run(k.unrolled_exact, &buffer_of(in, rows), rows, again, want_grad ? &buffer_of(in, rows) : nullptr);
-    int64_t n = 0, others = 0;
-    for (int64_t i = 0; i < b.rows; i++) {
-      if (s.lse[i] == s.lse[i]) {
-        done[others++] = (int32_t)i;
-        continue;
-      }
-      left[n++] = (int32_t)i;
-      s.nll[i] = nll[i];
-      s.lse[i] = lse[i];
-    }
+    int64_t others = 0;
+    for (int64_t i = 0; i < b.rows; i++)
+      if (s.lse[i] == s.lse[i]) done[others++] = (int32_t)i;
+    const int64_t n = take_left(&buffer_of(in, rows), rows, b.rows, s, want_grad ? &buffer_of(in, rows) : nullptr, left);
     if (!want_grad) return;
     const Elements out = elements_of(kOut, b);
     if (in.data != out.data) copy_rows(in, out, left, n);
     copy_rows(gradient, out, done, others);
   }
 
-  // The exact kernel on rows of a block; those whose lse is NaN are taken.
-  __attribute__((noinline)) void take_left(const Block &b, const RowScratch<S> &s) const {
+  // The exact kernel on rows of a block that stay: their gradient on the stack, until those left are taken.
+  __attribute__((noinline)) void run_left(const Block &b, const RowScratch<S> &s) const {
     alignas(64) char gradient[kMostAgainBytes];
+    int32_t left[kMostAgainRows];
+    const int64_t n = take_left(&Buffer2(p, kIn0, b, 0, b.rows), b.rows, b.rows, s,
+                                want_grad ? &Buffer2(p, gradient, b.rows, pitch_of(b.rows)) : nullptr, left);
+    if (want_grad) copy_rows(dense(gradient, b.rows), elements_of(kOut, b), left, n);
+  }
+
+  // The exact kernel on so many rows: nll and lse are taken of those whose lse is NaN, among the first `count`. Returns how many, and which.
+  __attribute__((noinline)) int64_t take_left(const lossgen_buffer *in, int64_t rows, int64_t count, const RowScratch<S> &s,
+                                              const lossgen_buffer *out, int32_t *left) const {
     S nll[kMostAgainRows], lse[kMostAgainRows];
     RowScratch<S> again = s;
     again.nll = nll, again.lse = lse;
-    run(k.unrolled_exact, b, again, want_grad ? &Buffer2(p, gradient, b.rows, pitch_of(b.rows)) : nullptr);
-    int32_t left[kMostAgainRows];
+    run(k.unrolled_exact, in, rows, again, out);
     int64_t n = 0;
-    for (int64_t i = 0; i < b.rows; i++) {
+    for (int64_t i = 0; i < count; i++) {
       if (s.lse[i] == s.lse[i]) continue;
       left[n++] = (int32_t)i;
       s.nll[i] = nll[i];
       s.lse[i] = lse[i];
     }
-    if (want_grad) copy_rows(dense(gradient, b.rows), elements_of(kOut, b), left, n);
+    return n;
   }
 
   // The rows of that number, or the first ones.
