@@ -17,12 +17,14 @@ Params x86_defaults(const KernelKey &key) {
   // Where the logits are in L3 already, two passes that ask for more than 4 KiB ahead are slower: log_softmax of (4096, 1000)
   // again and again, 128 and 256 vectors ahead 2.0 ms, up to 64 1.3. From memory there is no difference.
   if (key.stage == LOSSGEN_STAGE_log_softmax_forward && key.layout == LOSSGEN_LAYOUT_rows) p.prefetch = 64;
-  // Of many planes, the hardware follows few: (4, 21, 500, 500) forward, EPYC 9004, 13.0 to 10.8 ms. Rows: default_params.
-  if (is_unrolled(key.stage)) p.prefetch = key.layout == LOSSGEN_LAYOUT_planes ? 8 : 0;
+  // Of many planes, the hardware follows few: (4, 21, 500, 500) forward, known classes, EPYC 9004, 13.0 to 10.8 ms; (2, 150, 128, 128)
+  // forward, a Xeon, 3.2 to 1.6, in place 4.1 to 3.0. Rows of known classes: default_params.
+  if (key.layout == LOSSGEN_LAYOUT_planes) p.prefetch = 8;
+  else if (is_unrolled(key.stage)) p.prefetch = 0;
   p.class_group = 4;  // four exponentials in flight per pixel vector
-  // 32 registers hold more, and so many planes come in at once: (2, 150, 128, 128) forward, EPYC 9004, 1.7 to 1.2 ms, (1, 19, 1024, 2048)
-  // 18.9 to 17.1; 8: 1.25, 17.6. Kernels that write planes too lose 5 %, and those of x86-64-v3 a fifth.
-  if (key.stage == LOSSGEN_STAGE_cross_entropy_forward && key.target == LOSSGEN_TARGET_x86_64_v4) p.class_group = 16;
+  // 32 registers hold more: (1, 19, 1024, 2048) forward, EPYC 9004, 18.9 to 17.6 ms. Kernels that write planes too lose 5 %, and those of
+  // x86-64-v3 a fifth.
+  if (key.stage == LOSSGEN_STAGE_cross_entropy_forward && key.target == LOSSGEN_TARGET_x86_64_v4) p.class_group = 8;
   p.tile = 256;       // 1 KiB per class: the per-pixel sums and references stay in L1
   p.block_bytes = 128 << 10;  // logits and gradient of a block together take a quarter of a 1 MiB L2
   return p;

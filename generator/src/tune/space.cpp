@@ -140,6 +140,8 @@ void add_axes(Unit *unit, bool walks) {
   } else if (unit->layout == LOSSGEN_LAYOUT_planes) {
     add("class_group", steps(1, 16));
     add("tile", steps(64, 512));
+    const int first = unit->stages[0];
+    if (first == LOSSGEN_STAGE_cross_entropy_forward || first == LOSSGEN_STAGE_cross_entropy_forward_terms) add("prefetch", {0, 8, 16});
   } else {
     add("unroll", steps(1, 8));
     std::vector<int> distances = steps(16, 1024);
