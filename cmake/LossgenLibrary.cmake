@@ -6,8 +6,8 @@
 #   [SCHEDULES_STALE error | warn | ignore]  what a file is that was tuned for other pipelines than this generator's
 #   [STATIC | SHARED]    default: by BUILD_SHARED_LIBS
 #   [PREFIX name])       first part of the symbols' and files' names; default: <name>
-# The variable LOSSGEN_SANITIZE, address or thread, asks for kernels that this sanitizer watches; LOSSGEN_KERNEL_CACHE names a folder in which
-# compiled kernels are kept for other libraries and build folders.
+# The variable LOSSGEN_SANITIZE, address or thread, asks for kernels that this sanitizer watches. LOSSGEN_KERNEL_CACHE names a folder in
+# which compiled kernels are kept for other build folders.
 #
 # Adds a library target of kernels that register themselves with lossgen::runtime when the program (or plugin) that is
 # linked with it is loaded. Targets of another CPU than the one compiled for are skipped with a status line, so that one
@@ -207,7 +207,8 @@ function(lossgen_add_library name)
     list(APPEND request --sanitize ${LOSSGEN_SANITIZE})
   endif()
   if(LOSSGEN_KERNEL_CACHE)
-    list(APPEND request --cache ${LOSSGEN_KERNEL_CACHE})
+    get_filename_component(cache "${LOSSGEN_KERNEL_CACHE}" ABSOLUTE BASE_DIR ${CMAKE_BINARY_DIR})
+    list(APPEND request --cache ${cache})
   endif()
   set(schedules "")
   set(tuned ${CMAKE_CURRENT_BINARY_DIR}/${name}_tuned.json)

@@ -100,14 +100,13 @@ void schedule_rows(Algorithm &s, const Params &p) {
   for (Reduction &reduction : s.reductions) reduce_along_classes(s, reduction, p, level);
 }
 
-// A walk over planes asks for what comes, so many steps of `step` ahead, if they are more pages than the 32 that the hardware follows. A loop of
-// its own: deciding it with each vector costs 2 to 5 % where nothing is to be asked for.
-void ask_ahead(Halide::Stage walk, const ImageParam &streamed, const KernelKey &key, const Var &at, const VarOrRVar &step, int distance) {
-  constexpr int kFollowed = 32, kPage = 4096;
-  if (key.classes && key.classes <= kFollowed) return;
-  Expr scattered = streamed.dim(1).stride() >= kPage / streamed.type().bytes();
-  if (!key.classes) scattered = scattered && streamed.dim(1).extent() > kFollowed;
-  walk.specialize(scattered).prefetch(streamed, at, step, std::max(1, distance), PrefetchBoundStrategy::GuardWithIf);
+// A walk over planes asks for what comes, so many steps of `step` ahead. A loop of its own: deciding it with each vector costs 2 to 5 %
+// where nothing is to be asked for.
+void ask_ahead(Halide::Stage walk, const Algorithm &s, const KernelKey &key, const VarOrRVar &step, int distance) {
+  if (!asks_ahead(key.stage) || distance == 0 || (key.classes && key.classes <= kFollowedPlanes)) return;
+  Expr scattered = s.streamed.dim(1).stride() >= kPageBytes / s.streamed.type().bytes();
+  if (!key.classes) scattered = scattered && s.streamed.dim(1).extent() > kFollowedPlanes;
+  walk.specialize(scattered).prefetch(s.streamed, s.r, step, distance, PrefetchBoundStrategy::GuardWithIf);
 }
 
 // Vectors along the rows (pixels). Sums live in a tile-sized stack array; class_group classes are added to a pixel's
@@ -134,7 +133,7 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
   const int room = p.tile + p.vector;
   if (s.scratch.defined()) {
     tile_rows(s.scratch);
-    if (p.prefetch) ask_ahead(s.scratch, s.streamed, key, s.r, s.c, p.prefetch);
+    ask_ahead(s.scratch, s, key, s.c, p.prefetch);
     for (Func &f : s.scratch_values) {
       keep_on_stack(f, LoopLevel(s.scratch, tile));
       f.bound_storage(s.r, room).vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
@@ -169,10 +168,8 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
     keep_on_stack(reduction.block, LoopLevel(f, q));
     reduction.block.bound_storage(s.r, room);
     reduction.block.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
-    // (Of a sum without blocks Halide would ask for all classes with every vector.)
     const RVar ko = walk_classes(reduction.block.update(), reduction.block.rvars(0)[0]);
-    if (p.prefetch && !s.scratch.defined() && &reduction == &s.reductions.front())
-      ask_ahead(reduction.block.update(), s.streamed, key, s.r, ko, p.prefetch / p.class_group);
+    if (!s.scratch.defined()) ask_ahead(reduction.block.update(), s, key, ko, (p.prefetch + p.class_group - 1) / p.class_group);
   }
 }
 

@@ -13,12 +13,17 @@ namespace lossgen {
 struct Params {
   int vector = 0;         // lanes
   int unroll = 1;         // rows: vectors per step along the classes; few known classes: rows at a time; arm64's planes: vectors of a class
-  int prefetch = 0;       // rows: vectors ahead of the one being read, of few known classes rows; many planes: classes; 0 = none
+  int prefetch = 0;       // rows: vectors ahead of the one being read, of few known classes rows; planes: classes (asks_ahead); 0 = none
   int class_group = 1;    // planes: classes walked together; rows of few known classes: lanes along them, 1 = one lane per row
   int tile = 0;           // rows (pixels) that stay in L1 between the passes: of planes, of few known classes
   int block_bytes = 0;    // logits handed to one kernel call
   int threads = 0;        // GPU: threads per block
 };
+
+// The hardware asks for what comes in 32 pages at a time. Walks over more planes than that, a page or more apart, do so themselves in the
+// stages that fetch logits from memory; of sums without blocks Halide would ask for every class with every vector.
+constexpr int kFollowedPlanes = 32, kPageBytes = 4096;
+inline bool asks_ahead(int stage) { return stage == LOSSGEN_STAGE_cross_entropy_forward || stage == LOSSGEN_STAGE_cross_entropy_forward_terms; }
 
 // One list of the parameters, for reading, writing, checking and the schema of schedule files.
 struct ParamField {

@@ -34,15 +34,14 @@ pid_t start(const Kernel &kernel, const fs::path &base, bool assembly, const Obj
   const std::string object = base.string() + ".o", fresh = object + ".new";
   try {
     std::map<Halide::OutputFileType, std::string> outputs = {{Halide::OutputFileType::object, fresh}};
-    const bool cached = !assembly && cache.fetch(kernel, fresh);
     if (assembly) {
       outputs[Halide::OutputFileType::assembly] = base.string() + ".s";
       outputs[Halide::OutputFileType::llvm_assembly] = base.string() + ".ll";
       outputs[Halide::OutputFileType::stmt] = base.string() + ".stmt";
     }
-    if (!cached) {
+    if (assembly || !cache.fetch(kernel, fresh)) {
       compile_kernel(kernel, outputs);
-      cache.keep(kernel, fresh);
+      cache.store(kernel, fresh);
     }
     // The same bytes again (another generator, another comment in it): the old file keeps its time.
     if (read_file(object) == read_file(fresh)) fs::remove(fresh);
@@ -221,7 +220,7 @@ int emit(const Request &request, const EmitOptions &options) {
     running.erase(finished);
   }
   for (const auto &[host, list] : by_host) stamps.at(host).finish(list);
-  cache.trim();
+  if (!stale.empty()) cache.trim();
   if (!failed.empty()) throw std::runtime_error("kernel " + failed + " did not compile");
 
   for (const auto &[host, list] : by_host) {

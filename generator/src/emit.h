@@ -10,7 +10,7 @@ struct EmitOptions {
   std::string folder;
   int jobs = 0;         // 0: as many as cores and memory allow
   bool assembly = false;  // .s, .ll and .stmt beside each object
-  std::string cache;      // folder of objects that other libraries and build folders compiled, "": none
+  std::string cache = {};  // folder of kernels that other build folders compiled, "": none
 };
 
 // Returns the number of kernels written. Throws std::runtime_error naming the kernel that failed.

@@ -150,7 +150,7 @@ int main(int argc, char **argv) {
                            "address or thread: kernels that the sanitizer watches, for programs built with it");
   emit_command->add_option("-j,--jobs", options.jobs, "compilations at a time; default: cores, as memory allows");
   emit_command->add_flag("--assembly", options.assembly, "write .s, .ll and .stmt beside each object");
-  emit_command->add_option("--cache", options.cache, "folder that keeps what is compiled for other libraries and build folders")
+  emit_command->add_option("--cache", options.cache, "folder that keeps what is compiled, for other output folders and builds")
       ->envname("LOSSGEN_KERNEL_CACHE");
 
   std::string folder;

@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <stdexcept>
 #include <vector>
 
+#include "files.h"
 #include "stamps.h"
 
 namespace lossgen {
@@ -13,37 +15,51 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// By way of a name of this process' own, so that nobody reads half a file.
-bool copy_whole(const fs::path &from, const fs::path &to) {
-  const fs::path fresh = to.string() + "." + std::to_string(getpid());
-  std::error_code error;
-  if (!fs::copy_file(from, fresh, fs::copy_options::overwrite_existing, error)) return false;
-  fs::rename(fresh, to, error);
-  if (error) fs::remove(fresh);
-  return !error;
+constexpr size_t kHashBytes = 16;  // of hash_text
+
+bool write_whole(const std::string &bytes, const fs::path &path) {
+  std::ofstream out(path, std::ios::binary);
+  return bool(out << bytes << std::flush);
 }
 
 }  // namespace
 
-ObjectCache::ObjectCache(const std::string &folder) : folder_(folder) {
-  std::error_code error;
-  if (folder_.empty() || fs::is_directory(folder_)) return;
-  if (!fs::create_directories(folder_, error))
+ObjectCache::ObjectCache(const std::string &folder) {
+  if (folder.empty()) return;
+  folder_ = fs::path(folder) / "lossgen-kernels";
+  std::error_code error, ignored;
+  fs::create_directories(folder_, error);
+  if (!fs::is_directory(folder_, ignored))
     throw std::runtime_error("--cache " + folder + ": no folder, and none can be made (" + error.message() + ")");
 }
 
-fs::path ObjectCache::entry(const Kernel &kernel) const { return folder_ / (kernel.symbol + "-" + hash_inputs(kernel) + ".o"); }
+fs::path ObjectCache::entry(const Kernel &kernel) const { return folder_ / (kernel.symbol + "-" + hash_inputs(kernel)); }
 
 bool ObjectCache::fetch(const Kernel &kernel, const fs::path &object) const {
   if (folder_.empty()) return false;
-  const fs::path kept = entry(kernel);
-  std::error_code error;
-  fs::last_write_time(kept, fs::file_time_type::clock::now(), error);  // trim() goes by when it was used
-  return copy_whole(kept, object);
+  const fs::path path = entry(kernel);
+  std::string bytes = read_file(path);
+  if (bytes.size() < kHashBytes) return false;
+  const std::string hash = bytes.substr(bytes.size() - kHashBytes);
+  bytes.resize(bytes.size() - kHashBytes);
+  if (hash_text(bytes) != hash) return false;
+  std::error_code ignored;
+  fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);  // trim() goes by when it was used
+  return write_whole(bytes, object);
 }
 
-void ObjectCache::keep(const Kernel &kernel, const fs::path &object) const {
-  if (!folder_.empty()) copy_whole(object, entry(kernel));
+void ObjectCache::store(const Kernel &kernel, const fs::path &object) const {
+  if (folder_.empty()) return;
+  const std::string bytes = read_file(object);
+  // By way of a name that nobody else has.
+  std::string fresh = (folder_ / "new-XXXXXX").string();
+  const int file = mkstemp(fresh.data());
+  if (file < 0) return;
+  close(file);
+  std::error_code error, ignored;
+  fs::permissions(fresh, fs::perms::group_read | fs::perms::others_read, fs::perm_options::add, ignored);
+  if (write_whole(bytes + hash_text(bytes), fresh)) fs::rename(fresh, entry(kernel), error);
+  fs::remove(fresh, ignored);  // if it is still there
 }
 
 void ObjectCache::trim(uintmax_t most_bytes) const {
@@ -55,19 +71,18 @@ void ObjectCache::trim(uintmax_t most_bytes) const {
   };
   std::vector<Entry> entries;
   uintmax_t total = 0;
-  for (const auto &file : fs::directory_iterator(folder_)) {
-    std::error_code gone;  // another process trims, too
-    const Entry found{file.last_write_time(gone), file.file_size(gone), file.path()};
-    if (gone) continue;
+  std::error_code error;  // another process trims, too, or somebody removes the folder
+  for (fs::directory_iterator file(folder_, error), end; !error && file != end; file.increment(error)) {
+    std::error_code gone, none;
+    const Entry found{file->last_write_time(gone), file->file_size(none), file->path()};
+    if (gone || none) continue;
     total += found.bytes;
     entries.push_back(found);
   }
   std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) { return a.used < b.used; });
   for (const Entry &oldest : entries) {
     if (total <= most_bytes) return;
-    std::error_code gone;
-    fs::remove(oldest.path, gone);
-    total -= oldest.bytes;
+    if (fs::remove(oldest.path, error)) total -= oldest.bytes;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <link.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <set>
 #include <sstream>
@@ -60,7 +61,9 @@ std::string hash_text(const std::string &bytes) {
 }
 
 std::string hash_inputs(const Kernel &kernel) {
-  return hash_text(generator_id() + "\n" + kernel.symbol + "\n" + kernel.host + "\n" + to_json(kernel.params).dump() +
+  // What Halide hands to LLVM.
+  const char *llvm = std::getenv("HL_LLVM_ARGS");
+  return hash_text(generator_id() + "\n" + (llvm ? llvm : "") + "\n" + kernel.symbol + "\n" + kernel.host + "\n" + to_json(kernel.params).dump() +
                    "\n" + kernel.sanitize);
 }
 

@@ -103,6 +103,7 @@ TEST_P(Numerics, InnerExtents) {
   for (int64_t classes : {1, 2, 3, 17, 100, 300})
     run({Order::planes, 2, classes, classes < 100 ? 500 : 70}, Family::mixed);
   run({Order::planes, 2, 5, 3001}, Family::mixed);
+  run({Order::planes, 1, 67, 2051}, Family::mixed);  // more planes than are followed, each longer than a page in every type
   // Tiny inner axes under many classes.
   for (int64_t inner : {1, 3, 15}) run({Order::planes, 2, 1000, inner}, Family::mixed);
 }

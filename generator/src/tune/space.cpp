@@ -12,7 +12,7 @@ namespace lossgen {
 namespace {
 
 // stages: what the call spends its time in. cut: see Unit. walks: its rows are read by sums along the classes, which
-// is what prefetch is for.
+// is what their prefetch is for.
 struct Call {
   const char *name, *op;
   std::vector<lossgen_stage_id> stages;
@@ -140,8 +140,10 @@ void add_axes(Unit *unit, bool walks) {
   } else if (unit->layout == LOSSGEN_LAYOUT_planes) {
     add("class_group", steps(1, 16));
     add("tile", steps(64, 512));
-    const int first = unit->stages[0];
-    if (first == LOSSGEN_STAGE_cross_entropy_forward || first == LOSSGEN_STAGE_cross_entropy_forward_terms) add("prefetch", {0, 8, 16});
+    const auto scattered = [&](const Shape &s) {
+      return s.classes > kFollowedPlanes && s.inner * storage_type(unit->dtype).bytes() >= kPageBytes;
+    };
+    if (asks_ahead(unit->stages[0]) && std::any_of(unit->shapes.begin(), unit->shapes.end(), scattered)) add("prefetch", {0, 8, 16, 32});
   } else {
     add("unroll", steps(1, 8));
     std::vector<int> distances = steps(16, 1024);
