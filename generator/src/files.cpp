@@ -12,10 +12,14 @@ std::string read_file(const fs::path &path) {
   return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
 }
 
+bool write_file(const fs::path &path, const std::string &text) {
+  std::ofstream out(path, std::ios::binary);
+  return bool(out << text << std::flush);
+}
+
 void write_if_changed(const fs::path &path, const std::string &text) {
   if (fs::exists(path) && read_file(path) == text) return;
-  std::ofstream out(path, std::ios::binary);
-  if (!(out << text << std::flush)) throw std::runtime_error("cannot write " + path.string());
+  if (!write_file(path, text)) throw std::runtime_error("cannot write " + path.string());
 }
 
 }  // namespace lossgen

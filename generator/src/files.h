@@ -7,6 +7,8 @@ namespace lossgen {
 
 // "" if it cannot be read.
 std::string read_file(const std::filesystem::path &path);
+// Whether all of it was written.
+bool write_file(const std::filesystem::path &path, const std::string &text);
 // Leaves a file that has this content already as it is, with its time.
 void write_if_changed(const std::filesystem::path &path, const std::string &text);
 

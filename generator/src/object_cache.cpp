@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 #include <vector>
 
@@ -13,16 +12,7 @@
 namespace lossgen {
 namespace fs = std::filesystem;
 
-namespace {
-
 constexpr size_t kHashBytes = 16;  // of hash_text
-
-bool write_whole(const std::string &bytes, const fs::path &path) {
-  std::ofstream out(path, std::ios::binary);
-  return bool(out << bytes << std::flush);
-}
-
-}  // namespace
 
 ObjectCache::ObjectCache(const std::string &folder) {
   if (folder.empty()) return;
@@ -45,7 +35,7 @@ bool ObjectCache::fetch(const Kernel &kernel, const fs::path &object) const {
   if (hash_text(bytes) != hash) return false;
   std::error_code ignored;
   fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);  // trim() goes by when it was used
-  return write_whole(bytes, object);
+  return write_file(object, bytes);
 }
 
 void ObjectCache::store(const Kernel &kernel, const fs::path &object) const {
@@ -58,7 +48,7 @@ void ObjectCache::store(const Kernel &kernel, const fs::path &object) const {
   close(file);
   std::error_code error, ignored;
   fs::permissions(fresh, fs::perms::group_read | fs::perms::others_read, fs::perm_options::add, ignored);
-  if (write_whole(bytes + hash_text(bytes), fresh)) fs::rename(fresh, entry(kernel), error);
+  if (write_file(fresh, bytes + hash_text(bytes))) fs::rename(fresh, entry(kernel), error);
   fs::remove(fresh, ignored);  // if it is still there
 }
 

@@ -45,6 +45,7 @@ const std::string &generator_id() {
   static const std::string id = [] {
     std::string ids;
     dl_iterate_phdr(collect_build_ids, &ids);
+    if (const char *llvm = std::getenv("HL_LLVM_ARGS")) ids += llvm;  // Halide hands it to LLVM
     return hash_text(ids);
   }();
   return id;
@@ -61,9 +62,7 @@ std::string hash_text(const std::string &bytes) {
 }
 
 std::string hash_inputs(const Kernel &kernel) {
-  // What Halide hands to LLVM.
-  const char *llvm = std::getenv("HL_LLVM_ARGS");
-  return hash_text(generator_id() + "\n" + (llvm ? llvm : "") + "\n" + kernel.symbol + "\n" + kernel.host + "\n" + to_json(kernel.params).dump() +
+  return hash_text(generator_id() + "\n" + kernel.symbol + "\n" + kernel.host + "\n" + to_json(kernel.params).dump() +
                    "\n" + kernel.sanitize);
 }
 
