@@ -23,6 +23,10 @@
 # several are loaded, the dynamic linker lets the first one's lossgen_* serve all of them.
 include_guard(GLOBAL)
 
+# One library's kernels at a time: each emission has all cores busy, and what one has left in LOSSGEN_KERNEL_CACHE serves the next. (Ninja's;
+# other generators know no pools.)
+set_property(GLOBAL APPEND PROPERTY JOB_POOLS lossgen_emit=1)
+
 # Targets and the machine that each is for, "x86-64-v3=x86-64", from the list that generator and runtime share.
 set(_lossgen_header ${CMAKE_CURRENT_LIST_DIR}/../generator/abi/lossgen/kernel_abi.h)
 if(NOT EXISTS ${_lossgen_header})
@@ -250,7 +254,7 @@ function(lossgen_add_library name)
     COMMAND ${CMAKE_COMMAND} -E touch ${out}/stamp
     DEPENDS ${generator_files} ${schedules}
     COMMENT "lossgen: kernels of ${name}"
-    VERBATIM)
+    JOB_POOL lossgen_emit VERBATIM)
 
   set(archive ${name})
   if(arg_SHARED)

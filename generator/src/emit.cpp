@@ -17,6 +17,7 @@
 #include "files.h"
 #include "lossgen/kernel_names.h"
 #include "object_cache.h"
+#include "object_file.h"
 #include "schedule_file.h"
 #include "stamps.h"
 
@@ -24,6 +25,21 @@ namespace lossgen {
 namespace fs = std::filesystem;
 
 namespace {
+
+// The kernel under the name that it has in a library called lossgen: compiled so whatever the library, because names are a matter of
+// symbols alone and kernels may then be taken from where another library's were kept.
+Kernel under_common_name(Kernel kernel) {
+  kernel.symbol = kernel_symbol(Request().library, kernel.key);
+  return kernel;
+}
+
+void rename_kernel(const std::string &path, const std::string &from, const std::string &to) {
+  if (from == to) return;
+  rename_symbols(path, [&](const std::string &name, bool) {
+    const size_t at = name.find(from);
+    return at == std::string::npos ? "" : name.substr(0, at) + to + name.substr(at + from.size());
+  });
+}
 
 // One child per kernel: equal bytes whatever was compiled before, and a crash in one kernel names that kernel.
 pid_t start(const Kernel &kernel, const fs::path &base, bool assembly, const ObjectCache &cache) {
@@ -39,10 +55,12 @@ pid_t start(const Kernel &kernel, const fs::path &base, bool assembly, const Obj
       outputs[Halide::OutputFileType::llvm_assembly] = base.string() + ".ll";
       outputs[Halide::OutputFileType::stmt] = base.string() + ".stmt";
     }
-    if (assembly || !cache.fetch(kernel, fresh)) {
-      compile_kernel(kernel, outputs);
-      cache.store(kernel, fresh);
+    const Kernel common = under_common_name(kernel);
+    if (assembly || !cache.fetch(common, fresh)) {
+      compile_kernel(common, outputs);
+      cache.store(common, fresh);
     }
+    rename_kernel(fresh, common.symbol, kernel.symbol);
     // The same bytes again (another generator, another comment in it): the old file keeps its time.
     if (read_file(object) == read_file(fresh)) fs::remove(fresh);
     else fs::rename(fresh, object);

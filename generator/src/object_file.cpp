@@ -233,4 +233,28 @@ void hide_symbols(const std::string &path) {
   std::ofstream(path, std::ios::binary) << object.bytes;
 }
 
+void rename_symbols(const std::string &path, const std::function<std::string(const std::string &, bool)> &rename) {
+  Object object(path);
+  std::string &bytes = object.bytes;
+  for (size_t i = 0; i < object.sections.size(); i++) {
+    const Elf64_Shdr &table = object.sections[i];
+    if (table.sh_type != SHT_SYMTAB) continue;
+    // Longer names do not fit where the old ones are: the names move to the end of the file, the old ones first, so that every
+    // offset into them stays right.
+    Elf64_Shdr &names = object.sections[table.sh_link];
+    std::string moved = bytes.substr(names.sh_offset, names.sh_size);
+    for (Elf64_Sym &s : object.symbols) {
+      const std::string name = rename(object.name(s), s.st_shndx != SHN_UNDEF);
+      if (name.empty()) continue;
+      s.st_name = (Elf64_Word)moved.size();
+      moved += name + '\0';
+    }
+    std::memcpy(&bytes[table.sh_offset], object.symbols.data(), table.sh_size);
+    names.sh_offset = bytes.size(), names.sh_size = moved.size();
+    std::memcpy(&bytes[object.header.e_shoff], object.sections.data(), object.sections.size() * sizeof(Elf64_Shdr));
+    bytes += moved;
+  }
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
 }  // namespace lossgen

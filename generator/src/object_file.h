@@ -1,5 +1,6 @@
 // What becomes of the ELF objects that Halide writes, before they are ours.
 #pragma once
+#include <functional>
 #include <string>
 
 namespace lossgen {
@@ -13,5 +14,9 @@ void slim_object(const std::string &path, const std::string &symbol);
 // Makes every symbol that an object defines hidden; for objects that stay whole. References to __tsan_memset and the
 // like become memset: LLVM's thread sanitizer has both names, GCC's only watches the function itself.
 void hide_symbols(const std::string &path);
+
+// Gives symbols other names: `rename` is told each name, and whether the object defines the symbol, and returns the new one, or "" to
+// leave it.
+void rename_symbols(const std::string &path, const std::function<std::string(const std::string &name, bool defined)> &rename);
 
 }  // namespace lossgen

@@ -5,6 +5,7 @@ set -euo pipefail
 work=${TMPDIR:-/tmp}/lossgen-install.$(id -u).$(cksum <<<"$BUILD" | cut -d ' ' -f 1)
 prefix=$work/moved
 src=$work/src
+cache=$work/cache
 fail() { echo "FAILED: $*"; exit 1; }
 
 # The tools that consumers use: the system's CMake, as old as it is, else the one that built lossgen.
@@ -16,10 +17,10 @@ can_hide || new_cmake=$CMAKE
 cmake=$new_cmake
 if system_cmake; then cmake=/usr/bin/cmake; fi
 
-# bare COMMAND...: with an empty environment and, where the kernel allows it, with the checkout (and the folder in
-# $hidden) replaced by nothing.
+# bare COMMAND...: with an environment of nothing but a cache of kernels that these tests share and, where the kernel allows
+# it, with the checkout (and the folder in $hidden) replaced by nothing.
 bare() {
-  local clean=(env -i PATH=/usr/bin:/bin HOME="$work" LC_ALL=C "PKG_CONFIG_PATH=$prefix/lib/pkgconfig" "$@")
+  local clean=(env -i PATH=/usr/bin:/bin HOME="$work" LC_ALL=C "PKG_CONFIG_PATH=$prefix/lib/pkgconfig" "LOSSGEN_KERNEL_CACHE=$cache" "$@")
   if ! can_hide; then "${clean[@]}"; return; fi
   mkdir -p "$work/cmake"
   unshare -rm bash -ec 'mount --bind "$1" "$2"; mount -t tmpfs none "$3"; mount -t tmpfs none "$4"; shift 4; exec "$@"' - \
@@ -210,6 +211,7 @@ case_abi() {
 }
 
 case_emit() {
+  cache=  # what the generator itself makes
   local request=(--library same --ops cross_entropy --dtypes f32 --layouts rows --classes 21 --targets x86-64-v3 arm64)
   mkdir -p "$work/emit/a_longer_path_than_the_other"
   local one=$work/emit/one two=$work/emit/a_longer_path_than_the_other/two
