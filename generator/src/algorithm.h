@@ -9,6 +9,7 @@
 
 #include "lossgen/kernel_abi.h"
 #include "lossgen/kernel_names.h"
+#include "spread_prefetch.h"
 
 namespace lossgen {
 
@@ -105,6 +106,7 @@ struct Algorithm {
   Halide::ImageParam streamed;        // the first input read from memory; undefined if there is none
   Halide::Expr class_count;
   lossgen_layout_id layout;
+  Spread spread;                      // set by the schedule
 
   // a(c, r) in the layout's order of dimensions
   std::vector<Halide::Expr> at(const Halide::Expr &c, const Halide::Expr &r) const {

@@ -83,6 +83,7 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   Target target = halide_target(kernel.key.target, kernel.host);
   if (kernel.sanitize == "address") target.set_feature(Target::ASAN);
   if (kernel.sanitize == "thread") target.set_feature(Target::TSAN);
+  if (!algorithm.spread.loops.empty()) pipeline.add_custom_lowering_pass(spread_prefetch(algorithm.spread));
   const auto object = outputs.find(OutputFileType::object);
   // Rows of few classes are used as they come, from L1. (1048576, 21) forward, ms with L1, L2, prefetchnta: a Xeon (family 6, model 207)
   // 13.9, 16.0, 22; an EPYC 9004 with L2 and prefetchnta 13.9, 10.2.
