@@ -7,7 +7,8 @@
 #   [STATIC | SHARED]    default: by BUILD_SHARED_LIBS
 #   [PREFIX name])       first part of the symbols' and files' names; default: <name>
 # The variable LOSSGEN_SANITIZE, address or thread, asks for kernels that this sanitizer watches. LOSSGEN_KERNEL_CACHE names a folder in
-# which compiled kernels are kept for other build folders.
+# which compiled kernels are kept for other libraries and build folders. LOSSGEN_JOB_POOL names one of your Ninja job pools, in which kernels
+# are emitted: with a pool of one job, what a library leaves in the cache serves the next one, and each has all cores.
 #
 # Adds a library target of kernels that register themselves with lossgen::runtime when the program (or plugin) that is
 # linked with it is loaded. Targets of another CPU than the one compiled for are skipped with a status line, so that one
@@ -22,10 +23,6 @@
 # not known when CMake runs. SHARED: the library holds a copy of the runtime and exports lossgen_* and its table; when
 # several are loaded, the dynamic linker lets the first one's lossgen_* serve all of them.
 include_guard(GLOBAL)
-
-# One library's kernels at a time: each emission has all cores busy, and what one has left in LOSSGEN_KERNEL_CACHE serves the next. (Ninja's;
-# other generators know no pools.)
-set_property(GLOBAL APPEND PROPERTY JOB_POOLS lossgen_emit=1)
 
 # Targets and the machine that each is for, "x86-64-v3=x86-64", from the list that generator and runtime share.
 set(_lossgen_header ${CMAKE_CURRENT_LIST_DIR}/../generator/abi/lossgen/kernel_abi.h)
@@ -246,6 +243,10 @@ function(lossgen_add_library name)
   _lossgen_generator(generator generator_files)
   # The stamp is what the build system compares; files that did not change keep their time, so that what depends on
   # them is not built again. The table's text contains a hash of all objects and changes with any of them.
+  set(pool "")
+  if(LOSSGEN_JOB_POOL)
+    set(pool JOB_POOL ${LOSSGEN_JOB_POOL})
+  endif()
   add_custom_command(
     OUTPUT ${out}/stamp
     BYPRODUCTS ${table} ${folder}/${prefix}_kernels.h ${folder}/manifest.json ${folder}/objects.txt
@@ -254,7 +255,7 @@ function(lossgen_add_library name)
     COMMAND ${CMAKE_COMMAND} -E touch ${out}/stamp
     DEPENDS ${generator_files} ${schedules}
     COMMENT "lossgen: kernels of ${name}"
-    JOB_POOL lossgen_emit VERBATIM)
+    ${pool} VERBATIM)
 
   set(archive ${name})
   if(arg_SHARED)

@@ -71,14 +71,16 @@ void leave_along_classes(Algorithm &s, const Params &p) {
   for (Func &f : s.scratch_values) keep_on_stack(f, LoopLevel(s.scratch, s.r));
 }
 
-// Up to so many classes, maxima and logarithms are made for a vector of rows before their logits are written: one after the other, each row
-// waits for its own. log_softmax in cache, a Xeon (family 6, model 207), ns a row: 10 classes 84 to 44, 21 76 to 33, 64 79 to 46; x86-64-v3
-// 42 to 26, 32 to 28, 54 to 52, but 256 classes 126 to 137. Not without masked loads: fewer rows than a vector would go lane by lane.
+// log_softmax of rows up to so many classes takes maxima and logarithms for a vector of rows before their logits are written: one after the
+// other, each row waits for its own. In cache, a Xeon (family 6, model 207), ns a row of 10, 21, 64 classes: 84 to 44, 76 to 33, 79 to 46;
+// x86-64-v3 42 to 26, 32 to 28, 54 to 52, but 126 to 137 of 256. Without masked loads fewer rows than a vector would go lane by lane.
 constexpr int kShortRow = 128;
 
 void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   Var ro("ro"), co("co"), ci("ci"), cv("cv");
   LoopLevel level;
+  const bool masks = key.target == LOSSGEN_TARGET_x86_64_v3 || key.target == LOSSGEN_TARGET_x86_64_v4;
+  const bool several = masks && s.per_logit.defined() && !s.reductions.empty() && !s.row_values.empty();
   if (s.scratch.defined()) leave_along_classes(s, p);
   if (s.per_logit.defined()) {
     const auto walk = [&](Halide::Stage logits, int rows) {
@@ -88,9 +90,8 @@ void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
           .reorder(cv, ci, co, s.r, ro)
           .vectorize(cv)
           .unroll(ci);
+      if (rows > 1) logits.never_partition(ro);
     };
-    const bool masks = key.target == LOSSGEN_TARGET_x86_64_v3 || key.target == LOSSGEN_TARGET_x86_64_v4;
-    const bool several = masks && !s.reductions.empty() && !s.row_values.empty();
     if (several) walk(s.per_logit.specialize(s.class_count <= kShortRow), p.vector);
     walk(s.per_logit, 1);
     level = LoopLevel(s.per_logit, ro);
@@ -114,7 +115,7 @@ void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   }
   for (Reduction &reduction : s.reductions) {
     reduce_along_classes(s, reduction, p, level);
-    if (s.per_logit.defined()) reduction.func.bound_storage(s.r, p.vector);
+    if (several) reduction.func.bound_storage(s.r, p.vector);
   }
 }
 
@@ -191,14 +192,14 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
   }
 }
 
-// The lines that a tile of few classes asks for: three eighths of them while exp is taken, the others in the loops after it. (1048576, 21)
-// on a Xeon (family 6, model 207), ns a row: forward 12.0 to 10.9, loss and gradient 23.0 to 21.2, in place 17.7 to 15.4. Halves, and 5 to
-// 16 KiB ahead, are as good.
+// The lines that a tile of few classes asks for: three eighths to a half of them while exp is taken, the others in the loops after it.
+// (1048576, 21) on a Xeon (family 6, model 207), ns a row: forward 12.0 to 10.9, loss and gradient 23.0 to 21.2, in place 17.7 to 15.4. Other
+// shares, and 5 to 16 KiB ahead, are as good.
 Spread over_a_tile(const Algorithm &s, const KernelKey &key, const Params &p, int rows_at_once) {
   Spread spread;
   spread.elements = p.tile * (int)key.classes;
   spread.ahead = p.prefetch * (int)key.classes;
-  spread.line = 64 / s.streamed.type().bytes();
+  spread.elements_per_line = 64 / s.streamed.type().bytes();
   const int lines = spread.lines(), vectors = p.tile / p.vector;
   for (const Func &f : s.flat_terms) spread.add(f.name(), spread.elements / p.vector, lines * 3 / 8);
   for (const RowSums &sums : s.row_sums) spread.add(sums.parts.name(), p.tile / rows_at_once, lines / 4 / (int)s.row_sums.size());
@@ -233,7 +234,6 @@ void schedule_few_classes(Algorithm &s, const KernelKey &key, const Params &p, i
     keep_on_stack(f, level);
     f.bound_storage(s.r, p.tile).vectorize(s.r, p.vector, TailStrategy::RoundUp);
   }
-  // Where the exponentials are made, there is time to ask for what comes.
   const int at_once = std::min(p.unroll, p.vector);
   const auto prefetch = [&](Func f, int rows_of_a_step) {
     if (p.prefetch) f.prefetch(s.streamed, s.r, s.r, std::max(1, p.prefetch / rows_of_a_step), PrefetchBoundStrategy::NonFaulting);
@@ -242,15 +242,17 @@ void schedule_few_classes(Algorithm &s, const KernelKey &key, const Params &p, i
     keep_on_stack(f, level);
     in_vectors(f);
     f.bound_storage(s.r, p.tile).align_storage(s.c, along);
-    prefetch(f, 1);
+    prefetch(f, 1);  // of rows with gaps: where the exponentials are made, there is time to ask for what comes
   }
   for (Func &f : s.flat_terms) {
     const Var i = f.args()[0], lane("lane");
     keep_on_stack(f, level);
     f.bound_storage(i, p.tile * (int)key.classes).split(i, i, lane, p.vector, TailStrategy::RoundUp).vectorize(lane);
-    if (p.prefetch) f.prefetch(s.streamed, i, i, 1, PrefetchBoundStrategy::NonFaulting);
+    // One with each vector, which s.spread hands out: the lines of 16 rows asked for together come in too late.
+    if (p.prefetch) f.prefetch(s.streamed, i, i, p.prefetch * (int)key.classes / p.vector, PrefetchBoundStrategy::NonFaulting);
   }
-  if (p.prefetch && !s.flat_terms.empty()) s.spread = over_a_tile(s, key, p, at_once);
+  // Of a tile of one vector Halide makes no loops over its rows.
+  if (p.prefetch && !s.flat_terms.empty() && p.tile > p.vector) s.spread = over_a_tile(s, key, p, at_once);
   for (RowSums &sums : s.row_sums) {
     keep_on_stack(sums.parts, level);
     const Var lane = sums.parts.args()[0];

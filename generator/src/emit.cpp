@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The kernel under the name that it has in a library called lossgen: compiled so whatever the library, because names are a matter of
-// symbols alone and kernels may then be taken from where another library's were kept.
+// The kernel under the name that it has in a library called lossgen. It is compiled so whatever the library, and its symbols are renamed, so
+// that libraries may share an entry of the cache. (Sections and metadata of objects that stay whole keep that name, which nothing reads.)
 Kernel under_common_name(Kernel kernel) {
   kernel.symbol = kernel_symbol(Request().library, kernel.key);
   return kernel;
@@ -55,7 +55,7 @@ pid_t start(const Kernel &kernel, const fs::path &base, bool assembly, const Obj
       outputs[Halide::OutputFileType::llvm_assembly] = base.string() + ".ll";
       outputs[Halide::OutputFileType::stmt] = base.string() + ".stmt";
     }
-    const Kernel common = under_common_name(kernel);
+    const Kernel common = assembly ? kernel : under_common_name(kernel);
     if (assembly || !cache.fetch(common, fresh)) {
       compile_kernel(common, outputs);
       cache.store(common, fresh);

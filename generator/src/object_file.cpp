@@ -3,7 +3,6 @@
 #include <elf.h>
 
 #include <cstring>
-#include <fstream>
 #include <map>
 #include <stdexcept>
 #include <vector>
@@ -20,6 +19,10 @@ std::string read_object(const std::string &path) {
       bytes[EI_CLASS] != ELFCLASS64 || bytes[EI_DATA] != ELFDATA2LSB)
     throw std::runtime_error(path + " is not a 64-bit ELF object");
   return bytes;
+}
+
+void save(const std::string &path, const std::string &bytes) {
+  if (!write_file(path, bytes)) throw std::runtime_error(path + " cannot be written");
 }
 
 template <class T>
@@ -43,12 +46,12 @@ struct Object {
   explicit Object(const std::string &path) : bytes(read_object(path)) {
     std::memcpy(&header, bytes.data(), sizeof header);
     sections = array_at<Elf64_Shdr>(bytes, header.e_shoff, header.e_shnum * sizeof(Elf64_Shdr));
-    for (const Elf64_Shdr &s : sections)
-      if (s.sh_type == SHT_SYMTAB) {
-        symbols = array_at<Elf64_Sym>(bytes, s.sh_offset, s.sh_size);
-        names = bytes.data() + sections[s.sh_link].sh_offset;
-      }
+    while (table_ < sections.size() && sections[table_].sh_type != SHT_SYMTAB) table_++;  // an object has one
+    if (table_ == sections.size()) throw std::runtime_error(path + " has no symbols");
+    symbols = array_at<Elf64_Sym>(bytes, table().sh_offset, table().sh_size);
+    names = bytes.data() + sections[table().sh_link].sh_offset;
   }
+  const Elf64_Shdr &table() const { return sections[table_]; }  // of symbols
   bool defined(const Elf64_Sym &s) const { return s.st_shndx != SHN_UNDEF && s.st_shndx < sections.size(); }
   std::string name(const Elf64_Sym &s) const { return names + s.st_name; }
   std::vector<Elf64_Rela> relocations(size_t section) const {
@@ -63,6 +66,9 @@ struct Object {
   std::vector<Elf64_Shdr> sections;
   std::vector<Elf64_Sym> symbols;
   const char *names = "";
+
+ private:
+  size_t table_ = 0;
 };
 
 // The new object's one section and what refers to it or out of it.
@@ -219,7 +225,7 @@ void slim_object(const std::string &path, const std::string &symbol) {
   header.e_shstrndx = kNames;
   for (const Elf64_Shdr &s : sections) append(out, s);
   std::memcpy(&out[0], &header, sizeof header);
-  std::ofstream(path, std::ios::binary) << out;
+  save(path, out);
 }
 
 void hide_symbols(const std::string &path) {
@@ -228,33 +234,26 @@ void hide_symbols(const std::string &path) {
     if (ELF64_ST_BIND(s.st_info) != STB_LOCAL && s.st_shndx != SHN_UNDEF) s.st_other = STV_HIDDEN;
     if (s.st_shndx == SHN_UNDEF && object.name(s).rfind("__tsan_mem", 0) == 0) s.st_name += std::strlen("__tsan_");
   }
-  for (const Elf64_Shdr &s : object.sections)
-    if (s.sh_type == SHT_SYMTAB) std::memcpy(&object.bytes[s.sh_offset], object.symbols.data(), s.sh_size);
-  std::ofstream(path, std::ios::binary) << object.bytes;
+  std::memcpy(&object.bytes[object.table().sh_offset], object.symbols.data(), object.table().sh_size);
+  save(path, object.bytes);
 }
 
 void rename_symbols(const std::string &path, const std::function<std::string(const std::string &, bool)> &rename) {
   Object object(path);
-  std::string &bytes = object.bytes;
-  for (size_t i = 0; i < object.sections.size(); i++) {
-    const Elf64_Shdr &table = object.sections[i];
-    if (table.sh_type != SHT_SYMTAB) continue;
-    // Longer names do not fit where the old ones are: the names move to the end of the file, the old ones first, so that every
-    // offset into them stays right.
-    Elf64_Shdr &names = object.sections[table.sh_link];
-    std::string moved = bytes.substr(names.sh_offset, names.sh_size);
-    for (Elf64_Sym &s : object.symbols) {
-      const std::string name = rename(object.name(s), s.st_shndx != SHN_UNDEF);
-      if (name.empty()) continue;
-      s.st_name = (Elf64_Word)moved.size();
-      moved += name + '\0';
-    }
-    std::memcpy(&bytes[table.sh_offset], object.symbols.data(), table.sh_size);
-    names.sh_offset = bytes.size(), names.sh_size = moved.size();
-    std::memcpy(&bytes[object.header.e_shoff], object.sections.data(), object.sections.size() * sizeof(Elf64_Shdr));
-    bytes += moved;
+  Elf64_Shdr &names = object.sections[object.table().sh_link];
+  // Longer names do not fit where the old ones are: the names move to the end of the file, the old ones first, so that every
+  // offset into them stays right.
+  std::string moved = object.bytes.substr(names.sh_offset, names.sh_size);
+  for (Elf64_Sym &s : object.symbols) {
+    const std::string name = rename(object.name(s), s.st_shndx != SHN_UNDEF);
+    if (name.empty()) continue;
+    s.st_name = (Elf64_Word)moved.size();
+    moved += name + '\0';
   }
-  std::ofstream(path, std::ios::binary) << bytes;
+  std::memcpy(&object.bytes[object.table().sh_offset], object.symbols.data(), object.table().sh_size);
+  names.sh_offset = object.bytes.size(), names.sh_size = moved.size();
+  std::memcpy(&object.bytes[object.header.e_shoff], object.sections.data(), object.sections.size() * sizeof(Elf64_Shdr));
+  save(path, object.bytes + moved);
 }
 
 }  // namespace lossgen

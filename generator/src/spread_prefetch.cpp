@@ -1,6 +1,7 @@
 #include "spread_prefetch.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace lossgen {
 using namespace Halide;
@@ -38,7 +39,9 @@ class SpreadPrefetch : public IRMutator {
       op->body.accept(&find);
       prefetch_ = find.found;
       tile_ = Variable::make(Int(32), op->name);
-      return IRMutator::visit(op);
+      Stmt tile = IRMutator::visit(op);
+      if (found_ != spread_.loops.size()) throw std::logic_error("a tile without the loops that its prefetches are for");
+      return tile;
     }
     for (const Spread::Loop &loop : spread_.loops)
       if (!asks_ && prefetch_.defined() && starts_with(op->name, loop.func + ".s0.")) return ask_in(op, loop);
@@ -50,14 +53,15 @@ class SpreadPrefetch : public IRMutator {
   Stmt ask_in(const For *op, const Spread::Loop &loop) {
     const Call *call = prefetch_in(prefetch_);
     const Expr i = Variable::make(Int(32), op->name);
+    found_++;
     asks_ = true;
     Stmt body = mutate(op->body);
     asks_ = false;
     for (int k = loop.lines; k-- > 0;) {
-      const Expr line = loop.first + k + i / loop.each * loop.lines;
-      const Expr at = simplify(tile_ * spread_.elements + spread_.ahead + line * spread_.line);
+      const Expr line = loop.first_line + k + i / loop.every * loop.lines;
+      const Expr at = simplify(tile_ * spread_.elements + spread_.ahead + line * spread_.elements_per_line);
       Stmt ask = Evaluate::make(Call::make(call->type, Call::prefetch, {call->args[0], at, call->args[2], call->args[3]}, Call::Intrinsic));
-      if (loop.each > 1) ask = IfThenElse::make(i % loop.each == 0, ask);
+      if (loop.every > 1) ask = IfThenElse::make(i % loop.every == 0, ask);
       body = Block::make(ask, body);
     }
     return For::make(op->name, op->min, op->extent, op->for_type, op->partition_policy, op->device_api, body);
@@ -67,6 +71,7 @@ class SpreadPrefetch : public IRMutator {
   Expr tile_;
   Stmt prefetch_;
   bool asks_ = false;  // in a loop that has its share
+  size_t found_ = 0;   // of spread_.loops
 };
 
 }  // namespace
@@ -74,9 +79,9 @@ class SpreadPrefetch : public IRMutator {
 void Spread::add(const std::string &func, int iterations, int share) {
   share = std::min(share, lines() - asked);
   if (share <= 0) return;
-  const int each = std::max(1, iterations / share), at_once = each > 1 ? 1 : (share + iterations / 2) / iterations;
-  loops.push_back({func, asked, each, at_once});
-  asked += (iterations + each - 1) / each * at_once;
+  const int every = std::max(1, iterations / share), at_once = every > 1 ? 1 : (share + iterations / 2) / iterations;
+  loops.push_back({func, asked, at_once, every});
+  asked += (iterations + every - 1) / every * at_once;
 }
 
 IRMutator *spread_prefetch(const Spread &spread) { return new SpreadPrefetch(spread); }

@@ -12,15 +12,17 @@ namespace lossgen {
 // memory idle. Each loop takes a share of the lines instead.
 struct Spread {
   struct Loop {
-    std::string func;        // the loop of this Func
-    int first, each, lines;  // lines from number `first` on: so many with each iteration, or with each second, third, ... one
+    std::string func;  // the loop of this Func
+    int first_line;    // of the tile's
+    int lines, every;  // so many at a time, with every iteration or with every second, third, ... one
   };
-  int elements = 0, ahead = 0, line = 0;  // logits of a tile, up to what is asked for, of a cache line
-  std::vector<Loop> loops;                // empty: nothing is spread
-  int asked = 0;                          // lines that have their loop
+  int elements = 0, elements_per_line = 0;  // logits of a tile
+  int ahead = 0;                            // logits from one to what is asked for with it
+  std::vector<Loop> loops;                  // empty: nothing is spread
+  int asked = 0;                            // lines that have their loop
 
-  int lines() const { return elements / line; }
-  // A share of about so many lines for a loop of so many iterations.
+  int lines() const { return elements / elements_per_line; }
+  // A share of about so many lines for a loop of so many iterations, rounded up to what its iterations divide into.
   void add(const std::string &func, int iterations, int share);
 };
 

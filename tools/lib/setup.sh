@@ -11,8 +11,8 @@ install=0  # 1: apt through sudo
 # The venv's cmake, ninja, lit and ptxas come before the system's: Debian 12 has CMake 3.25, the build needs 3.28.
 export PATH=$root/.venv/bin:$PATH
 
-# CUDA kernels are the same with and without sanitizers, and a generator that comes back finds its kernels. (tests/install and tests/codegen, which
-# say what is emitted, have an environment of their own, and compile.)
+# CUDA kernels are the same with and without sanitizers, libraries share what they have in common, and a generator that comes back finds its
+# kernels. (tests/codegen, which says what is emitted, compiles; tests/install has a cache of its own.)
 export LOSSGEN_KERNEL_CACHE=$root/build/kernels
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
