@@ -241,12 +241,12 @@ function(lossgen_add_library name)
   set_property(GLOBAL PROPERTY _lossgen_folder_${name} ${folder})
   set(table ${folder}/${prefix}_table.cpp)
   _lossgen_generator(generator generator_files)
-  # The stamp is what the build system compares; files that did not change keep their time, so that what depends on
-  # them is not built again. The table's text contains a hash of all objects and changes with any of them.
   set(pool "")
   if(LOSSGEN_JOB_POOL)
     set(pool JOB_POOL ${LOSSGEN_JOB_POOL})
   endif()
+  # The stamp is what the build system compares; files that did not change keep their time, so that what depends on
+  # them is not built again. The table's text contains a hash of all objects and changes with any of them.
   add_custom_command(
     OUTPUT ${out}/stamp
     BYPRODUCTS ${table} ${folder}/${prefix}_kernels.h ${folder}/manifest.json ${folder}/objects.txt

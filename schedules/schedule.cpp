@@ -84,8 +84,8 @@ Params default_params(const KernelKey &key) {
   if (is_unrolled(key.stage) && key.layout == LOSSGEN_LAYOUT_rows) {
     p.class_group = lanes_of_few_classes(key, p);
     p.tile = key.dtype == LOSSGEN_DTYPE_f64 ? 32 : 64;  // of 32 to 128 the least time, by 1 to 3 %; 16 is 20 % slower. f64: half the stack
-    // What the next tiles read is asked for, 8 KiB ahead: (1048576, 21) in
-    // place 18.5 to 15.2 ms (EPYC 9004; 4 to 16 KiB the same). One lane per row gains nothing.
+    // What the next tiles read is asked for, 8 KiB ahead: (1048576, 21) in place 18.5 to 15.2 ms (EPYC 9004; 4 to 16 KiB the same).
+    // One lane per row gains nothing.
     if (p.class_group > 1 && key.target != LOSSGEN_TARGET_arm64)
       p.prefetch = (int)(8192 / (key.classes * storage_type(key.dtype).bytes()));
   }

@@ -55,12 +55,16 @@ pid_t start(const Kernel &kernel, const fs::path &base, bool assembly, const Obj
       outputs[Halide::OutputFileType::llvm_assembly] = base.string() + ".ll";
       outputs[Halide::OutputFileType::stmt] = base.string() + ".stmt";
     }
-    const Kernel common = assembly ? kernel : under_common_name(kernel);
-    if (assembly || !cache.fetch(common, fresh)) {
-      compile_kernel(common, outputs);
-      cache.store(common, fresh);
+    if (assembly) {  // under the names that its files show; entries of the cache have the common one
+      compile_kernel(kernel, outputs);
+    } else {
+      const Kernel common = under_common_name(kernel);
+      if (!cache.fetch(common, fresh)) {
+        compile_kernel(common, outputs);
+        cache.store(common, fresh);
+      }
+      rename_kernel(fresh, common.symbol, kernel.symbol);
     }
-    rename_kernel(fresh, common.symbol, kernel.symbol);
     // The same bytes again (another generator, another comment in it): the old file keeps its time.
     if (read_file(object) == read_file(fresh)) fs::remove(fresh);
     else fs::rename(fresh, object);

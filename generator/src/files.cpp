@@ -17,9 +17,12 @@ bool write_file(const fs::path &path, const std::string &text) {
   return bool(out << text << std::flush);
 }
 
-void write_if_changed(const fs::path &path, const std::string &text) {
-  if (fs::exists(path) && read_file(path) == text) return;
+void save_file(const fs::path &path, const std::string &text) {
   if (!write_file(path, text)) throw std::runtime_error("cannot write " + path.string());
+}
+
+void write_if_changed(const fs::path &path, const std::string &text) {
+  if (!fs::exists(path) || read_file(path) != text) save_file(path, text);
 }
 
 }  // namespace lossgen

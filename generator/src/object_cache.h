@@ -8,7 +8,8 @@
 namespace lossgen {
 
 // One file per kernel, named after its symbol and all that decides its bytes (hash_inputs), with a hash of its content: what
-// is damaged counts as missing. Kernels come under a name that all libraries give them: see emit.cpp. Processes may share a folder; files appear whole.
+// is damaged counts as missing. Kernels come under a name that all libraries give them: see emit.cpp. Processes may share a
+// folder; files appear whole.
 class ObjectCache {
  public:
   // "" stores nothing. Entries lie in a folder of their own below it, which is made.

@@ -21,10 +21,6 @@ std::string read_object(const std::string &path) {
   return bytes;
 }
 
-void save(const std::string &path, const std::string &bytes) {
-  if (!write_file(path, bytes)) throw std::runtime_error(path + " cannot be written");
-}
-
 template <class T>
 std::vector<T> array_at(const std::string &bytes, size_t offset, size_t size) {
   std::vector<T> list(size / sizeof(T));
@@ -225,7 +221,7 @@ void slim_object(const std::string &path, const std::string &symbol) {
   header.e_shstrndx = kNames;
   for (const Elf64_Shdr &s : sections) append(out, s);
   std::memcpy(&out[0], &header, sizeof header);
-  save(path, out);
+  save_file(path, out);
 }
 
 void hide_symbols(const std::string &path) {
@@ -235,7 +231,7 @@ void hide_symbols(const std::string &path) {
     if (s.st_shndx == SHN_UNDEF && object.name(s).rfind("__tsan_mem", 0) == 0) s.st_name += std::strlen("__tsan_");
   }
   std::memcpy(&object.bytes[object.table().sh_offset], object.symbols.data(), object.table().sh_size);
-  save(path, object.bytes);
+  save_file(path, object.bytes);
 }
 
 void rename_symbols(const std::string &path, const std::function<std::string(const std::string &, bool)> &rename) {
@@ -253,7 +249,7 @@ void rename_symbols(const std::string &path, const std::function<std::string(con
   std::memcpy(&object.bytes[object.table().sh_offset], object.symbols.data(), object.table().sh_size);
   names.sh_offset = object.bytes.size(), names.sh_size = moved.size();
   std::memcpy(&object.bytes[object.header.e_shoff], object.sections.data(), object.sections.size() * sizeof(Elf64_Shdr));
-  save(path, object.bytes + moved);
+  save_file(path, object.bytes + moved);
 }
 
 }  // namespace lossgen

@@ -44,7 +44,7 @@ class SpreadPrefetch : public IRMutator {
       return tile;
     }
     for (const Spread::Loop &loop : spread_.loops)
-      if (!asks_ && prefetch_.defined() && starts_with(op->name, loop.func + ".s0.")) return ask_in(op, loop);
+      if (prefetch_.defined() && starts_with(op->name, loop.func + ".s0.")) return ask_in(op, loop);
     return IRMutator::visit(op);
   }
 
@@ -54,9 +54,7 @@ class SpreadPrefetch : public IRMutator {
     const Call *call = prefetch_in(prefetch_);
     const Expr i = Variable::make(Int(32), op->name);
     found_++;
-    asks_ = true;
     Stmt body = mutate(op->body);
-    asks_ = false;
     for (int k = loop.lines; k-- > 0;) {
       const Expr line = loop.first_line + k + i / loop.every * loop.lines;
       const Expr at = simplify(tile_ * spread_.elements + spread_.ahead + line * spread_.elements_per_line);
@@ -70,8 +68,7 @@ class SpreadPrefetch : public IRMutator {
   const Spread spread_;
   Expr tile_;
   Stmt prefetch_;
-  bool asks_ = false;  // in a loop that has its share
-  size_t found_ = 0;   // of spread_.loops
+  size_t found_ = 0;  // of spread_.loops
 };
 
 }  // namespace
