@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "schedule.h"
+#include "storage.h"
 
 namespace lossgen {
 using namespace Halide;
@@ -28,7 +29,7 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   for (int i = 0; i < lanes.num_update_definitions(); i++)
     lanes.update(i).reorder(lane, lanes.rvars(i)[0]).vectorize(lane);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
-  const bool prefetch = p.prefetch && reduction.streamed.defined() && !s.scratch.defined();
+  const bool prefetch = p.prefetch && reduction.streamed.defined() && !s.scratch.defined() && !s.kept.defined();
   const RVar t = lanes.rvars(0)[0];
   if (prefetch) lanes.update(0).prefetch(reduction.streamed, t, t, p.prefetch, PrefetchBoundStrategy::NonFaulting);
   keep_on_stack(whole, LoopLevel(f, s.r));
@@ -51,16 +52,16 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   walk(whole, 1, true);
 }
 
-// What a stage leaves per logit, as the sums: whole steps with a prefetch for each vector, then the rest.
-void leave_along_classes(Algorithm &s, const Params &p) {
+// f(c, r), as the sums: whole steps with a prefetch for each vector, then the rest.
+void walk_along_classes(const Algorithm &s, Func f, const Params &p) {
   RVar group("group"), lane("lane");
-  const RVar k = s.scratch.rvars(0)[0], step = s.scratch.rvars(0)[1];
-  Halide::Stage whole = s.scratch.update(0);
+  const RVar k = f.rvars(0)[0], step = f.rvars(0)[1];
+  Halide::Stage whole = f.update(0);
   whole.allow_race_conditions().split(k, group, lane, p.vector).reorder(lane, group, step, s.r).vectorize(lane).unroll(group);
   if (p.prefetch) whole.prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
-  for (int i = 1; i < s.scratch.num_update_definitions(); i++) {
-    const std::vector<RVar> vars = s.scratch.rvars(i);
-    Halide::Stage rest = s.scratch.update(i).allow_race_conditions().vectorize(vars[0]);
+  for (int i = 1; i < f.num_update_definitions(); i++) {
+    const std::vector<RVar> vars = f.rvars(i);
+    Halide::Stage rest = f.update(i).allow_race_conditions().vectorize(vars[0]);
     if (vars.size() == 1) {  // one vector, masked or reaching back
       rest.reorder(vars[0], s.r);
       continue;
@@ -68,7 +69,34 @@ void leave_along_classes(Algorithm &s, const Params &p) {
     rest.reorder(vars[0], vars[1], s.r);
     if (p.prefetch) rest.prefetch(s.streamed, vars[1], vars[1], p.prefetch, PrefetchBoundStrategy::NonFaulting);
   }
-  for (Func &f : s.scratch_values) keep_on_stack(f, LoopLevel(s.scratch, s.r));
+}
+
+// One row after the other, from its logits to its gradient.
+void schedule_whole_rows(Algorithm &s, const KernelKey &key, const Params &p) {
+  RVar group("group"), lane("lane");
+  const std::vector<RVar> vars = s.per_logit.rvars(0);
+  s.per_logit.update(0)
+      .allow_race_conditions()
+      .split(vars[0], group, lane, p.vector)
+      .reorder(lane, group, vars[1], vars[2], s.r)
+      .vectorize(lane)
+      .unroll(group)
+      .unroll(vars[2]);
+  s.per_logit.update(0).compute_with(s.per_row, s.r);
+  const LoopLevel level(s.per_row, s.r);
+  // Halide does not see that the two have the same rows.
+  const auto keep_row = [&](Func f) {
+    keep_on_stack(f, level);
+    f.bound_storage(s.r, 1);
+  };
+  for (Func &f : s.row_values) keep_row(f);
+  keep_row(s.kept);
+  s.kept.bound_storage(s.c, LOSSGEN_MOST_FUSED_BYTES / accumulator_type(key.dtype).bytes());
+  walk_along_classes(s, s.kept, p);
+  for (Reduction &reduction : s.reductions) {
+    reduce_along_classes(s, reduction, p, level);
+    reduction.func.bound_storage(s.r, 1);
+  }
 }
 
 // log_softmax of rows up to so many classes takes maxima and logarithms for a vector of rows before their logits are written: one after the
@@ -81,7 +109,8 @@ void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   LoopLevel level;
   const bool masks = key.target == LOSSGEN_TARGET_x86_64_v3 || key.target == LOSSGEN_TARGET_x86_64_v4;
   const bool several = masks && s.per_logit.defined() && !s.reductions.empty() && !s.row_values.empty();
-  if (s.scratch.defined()) leave_along_classes(s, p);
+  if (s.scratch.defined()) walk_along_classes(s, s.scratch, p);
+  for (Func &f : s.scratch_values) keep_on_stack(f, LoopLevel(s.scratch, s.r));
   if (s.per_logit.defined()) {
     const auto walk = [&](Halide::Stage logits, int rows) {
       logits.split(s.c, co, ci, p.vector * p.unroll, TailStrategy::GuardWithIf)
@@ -298,6 +327,7 @@ void schedule_cpu(Algorithm &algorithm, const KernelKey &key, const Params &para
   const int along = lanes_of(key, params).along_classes;
   if (along) schedule_few_classes(algorithm, key, params, along);
   else if (is_unrolled(key.stage)) schedule_unrolled(algorithm, key, params);
+  else if (is_whole_row(key)) schedule_whole_rows(algorithm, key, params);
   else if (algorithm.layout == LOSSGEN_LAYOUT_planes) schedule_planes(algorithm, key, params);
   else schedule_rows(algorithm, key, params);
 }

@@ -151,6 +151,8 @@ void check_params(const KernelKey &key, const Params &params) {
   if (along ? params.tile < params.vector || params.tile % params.vector
              : key.layout == LOSSGEN_LAYOUT_planes && !is_unrolled(key.stage) && params.tile % params.vector)
     refuse("tile", params.tile, "not a multiple of vector = " + std::to_string(params.vector));
+  if (is_whole_row(key) && params.vector * params.unroll > LOSSGEN_FEWEST_FUSED)
+    refuse("unroll", params.unroll, "whole rows take at most " + std::to_string(LOSSGEN_FEWEST_FUSED) + " classes at a time");
   if (key.layout == LOSSGEN_LAYOUT_strided && params.prefetch)
     refuse("prefetch", params.prefetch, "strided logits take 0: Halide would touch all memory between two elements");
 }

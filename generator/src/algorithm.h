@@ -55,6 +55,11 @@ inline bool does_without_reference(const KernelKey &key) {
 }
 inline bool has_reference(const KernelKey &key) { return !does_without_reference(key) || is_exact_unrolled(key.stage); }
 
+// Host: a row's loss and its gradient before the next row's.
+inline bool is_whole_row(const KernelKey &key) {
+  return key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward && !is_device(key.target);
+}
+
 // How a sum over the classes is cut for vectors that run along them: it belongs to the algorithm, because it decides
 // the order of the additions. vector, unroll: lanes along the classes (rows). block: sums of so many classes
 // (rows: steps of all lanes), summed again, so that the rounding error grows with the block and the number of blocks, not with
@@ -103,6 +108,7 @@ struct Algorithm {
   Halide::Func of_target;  // f(r): per_logit's element at the row's class, in an update; made before all others
   Halide::Func scratch;    // f(c, r), planes f(r, c): an output that per_row reads; scratch_values: its row_values
   std::vector<Halide::Func> scratch_values;
+  Halide::Func kept;  // f(c, r): a row's terms, on the stack, for a sum and for per_logit, which update 0 makes in whole steps
   Halide::ImageParam streamed;        // the first input read from memory; undefined if there is none
   Halide::Expr class_count;
   lossgen_layout_id layout;

@@ -173,6 +173,24 @@ Algorithm cross_entropy_backward_terms(Builder &b) {
   return b.stage();
 }
 
+// Both passes of one row after the other: forward from kept terms, then backward.
+Algorithm cross_entropy_of_rows(Builder &b) {
+  ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), a = b.per_row("a", b.acc());
+  const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.r()) < 0;
+  Func y = b.once_per_row("y", {class_of(b, cls)});
+  const Expr x_y = b.once_per_row("picked", {b.at(logits, y(b.r()))})(b.r());
+  Func terms = b.keep_row("terms", [&](const Expr &c) { return b.exp_of_difference(b.at(logits, c), x_y, Above::checked); });
+  const Builder::Term term = [&](const Expr &c) { return Expr(terms(c, b.r())); };
+  Func others = b.sum_of_others("others", y(b.r()), term);
+  Row row = row_of(b, others(b.r()), x_y, x_y, false);
+  Func sum = b.once_per_row("sum", {row.sum});
+  Func holds = b.once_per_row("holds", {is_within(sum(b.r()), 0.5, LOSSGEN_SUM_LIMIT)});
+  Func scale = b.once_per_row("scale", {select(ignored, zero, a(b.r()) / sum(b.r()))});
+  b.rows("row", {select(ignored, zero, row.nll), select(holds(b.r()), row.lse, not_a_number(b.acc()))});
+  b.logits_in_steps("grad_logits", cls(b.r()), holds(b.r()), [&](const Expr &c) { return term(c) * scale(b.r()); }, a(b.r()));
+  return b.stage();
+}
+
 // Both passes in one stage: for a few classes known at compile time, and on devices.
 Algorithm cross_entropy_fused(Builder &b) {
   const bool backward = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward_unrolled && b.key().stage != LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact;
@@ -343,7 +361,7 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled: return key.classes == 2 ? cross_entropy_of_two(b) : cross_entropy_fused(b);
     case LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact:
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact:
-    case LOSSGEN_STAGE_cross_entropy_forward_backward: return cross_entropy_fused(b);
+    case LOSSGEN_STAGE_cross_entropy_forward_backward: return is_whole_row(key) ? cross_entropy_of_rows(b) : cross_entropy_fused(b);
     case LOSSGEN_STAGE_cross_entropy_forward_parts: return cross_entropy_forward_parts(b);
     case LOSSGEN_STAGE_cross_entropy_forward_join: return cross_entropy_forward_join(b);
     case LOSSGEN_STAGE_cross_entropy_probs_forward: return cross_entropy_probs_forward(b);

@@ -178,22 +178,35 @@ class Builder {
     base(r()) = reference;
     if (stage_.layout == LOSSGEN_LAYOUT_planes) {
       f(r(), c()) = term(c(), base(r()));
-    } else {  // whole steps, then the rest: see over_classes
-      const int vector = lanes_.vector, step = vector * lanes_.unroll;
-      const Halide::Expr count = stage_.class_count, done = count - count % step;
-      Halide::RDom k(0, step, 0, count / step, "k"), t(0, vector, 0, (count - done) / vector, "t");
-      Halide::RDom last(0, vector, "last"), only(0, vector, "only");
-      last.where(count % vector != 0 && count >= vector);
-      only.where(count < vector && only.x < count);
-      f(c(), r()) = Halide::undef(acc_);
-      const Halide::Expr back = max(count - vector, 0) + last.x;
-      for (const Halide::Expr &at : {k.y * step + k.x, done + t.y * vector + t.x, back, Halide::Expr(only.x)})
-        f(at, r()) = term(at, base(r()));
+    } else {
+      each_class(f, [&](const Halide::Expr &c) { return term(c, base(r())); });
     }
     promise(f.output_buffer());
     stage_.scratch = f;
     stage_.scratch_values.push_back(base);
     return f;
+  }
+  // term(c) of one row at a time, for a sum and for the output.
+  Halide::Func keep_row(const char *name, const Term &term) {
+    Halide::Func f(name);
+    each_class(f, term);
+    stage_.kept = f;
+    return f;
+  }
+  // The output of rows that hold, a step of the vectors at a time, the last of which reaches back; then once more the one that has
+  // the row's class: a comparison for every vector takes as long as the rest.
+  void logits_in_steps(const char *name, const Halide::Expr &y, const Halide::Expr &holds, const Term &value, const Halide::Expr &d) {
+    const int step = lanes_.vector * lanes_.unroll;
+    const Halide::Expr count = class_count();
+    stage_.per_logit = Halide::Func(name);
+    stage_.per_logit(c(), r()) = Halide::undef(storage_type(key_.dtype));
+    Halide::RDom k(0, step, 0, (count + step - 1) / step, 0, 2, "k");
+    k.where(k.z == 0 || k.y == 0);
+    k.where(holds);
+    const Halide::Expr at = min(select(k.z == 0, k.y, max(y, 0) / step) * step, count - step) + k.x;
+    const Halide::Expr there = select(k.z != 0 && (at ^ y) == 0, d, Halide::Internal::make_zero(acc_));
+    stage_.per_logit(at, r()) = from_accumulator(key_, select(k.z == 0, value(at), value(at) - there));
+    promise(stage_.per_logit.output_buffer());
   }
   // A value that every logit of a row needs, computed once per row.
   Halide::Func once_per_row(const char *name, const std::vector<Halide::Expr> &values) {
@@ -284,6 +297,19 @@ class Builder {
     const Halide::Type bits = Halide::UInt(acc_.bits());
     Halide::Func kept = once_per_row("kept", {cast(bits, cast(Halide::Int(acc_.bits()), ~(y >> 31)))});
     return reinterpret(acc_, reinterpret(bits, value) & kept(r()));
+  }
+  // f(c, r) = value(c): whole steps, then the rest: see over_classes.
+  void each_class(Halide::Func f, const Term &value) {
+    const int vector = lanes_.vector, step = vector * lanes_.unroll;
+    const Halide::Expr count = stage_.class_count, done = count - count % step;
+    Halide::RDom k(0, step, 0, count / step, "k"), t(0, vector, 0, (count - done) / vector, "t");
+    Halide::RDom last(0, vector, "last"), only(0, vector, "only");
+    last.where(count % vector != 0 && count >= vector);
+    only.where(count < vector && only.x < count);
+    f(c(), r()) = Halide::undef(acc_);
+    const Halide::Expr back = max(count - vector, 0) + last.x;
+    for (const Halide::Expr &at : {k.y * step + k.x, done + t.y * vector + t.x, back, Halide::Expr(only.x)})
+      f(at, r()) = value(at);
   }
   int elements_per_load() const { return is_aligned(key_.layout) ? 4 : 1; }
   // A multiple of that, said in a way that Halide's alignment analysis understands.
@@ -460,6 +486,7 @@ class Builder {
     stage_.class_count =
         key_.classes ? Halide::Expr((int)key_.classes) : p.dim(key_.layout == LOSSGEN_LAYOUT_planes ? 1 : 0).extent();
     stage_.class_count = in_fours(stage_.class_count);
+    if (is_whole_row(key_)) stage_.class_count = max(stage_.class_count, LOSSGEN_FEWEST_FUSED);  // no code for rows shorter than a step
   }
 
   // What the runtime guarantees about the matrices of a kernel.

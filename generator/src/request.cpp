@@ -63,7 +63,7 @@ std::vector<int> select(const char *what, const std::vector<std::string> &wanted
 
 // Devices take the exact stage at once: they cannot ask the host for a second try.
 bool has_stage(lossgen_target_id target, lossgen_stage_id stage) {
-  if (!is_device(target)) return stage < LOSSGEN_STAGE_cross_entropy_forward_backward;
+  if (!is_device(target)) return stage <= LOSSGEN_STAGE_cross_entropy_forward_backward;
   return stage != LOSSGEN_STAGE_target_classes && stage != LOSSGEN_STAGE_cross_entropy_forward && stage != LOSSGEN_STAGE_cross_entropy_forward_general &&
          stage != LOSSGEN_STAGE_cross_entropy_backward_general && stage != LOSSGEN_STAGE_cross_entropy_probs_forward &&
          stage != LOSSGEN_STAGE_cross_entropy_probs_backward && stage != LOSSGEN_STAGE_row_stats && !has_terms(stage) &&
@@ -87,6 +87,7 @@ bool has_classes(const KernelKey &k) {
   if (is_exact_unrolled(k.stage) && !does_without_reference(k)) return false;
   if (is_unrolled(k.stage)) return k.layout != LOSSGEN_LAYOUT_strided && k.classes >= 1 && k.classes <= LOSSGEN_MOST_UNROLLED;
   if (has_terms(k.stage)) return k.layout != LOSSGEN_LAYOUT_strided;
+  if (is_whole_row(k)) return k.layout == LOSSGEN_LAYOUT_rows && (k.classes == 0 || lossgen_host_fused(k.classes, accumulator_type(k.dtype).bytes()));
   if (!is_device(k.target)) return true;
   if (k.stage == LOSSGEN_STAGE_cross_entropy_forward_join) return k.layout == LOSSGEN_LAYOUT_rows && k.classes == 0;  // it walks along parts
   const bool rows = k.layout == LOSSGEN_LAYOUT_rows || k.layout == LOSSGEN_LAYOUT_rows4;
@@ -191,6 +192,8 @@ KernelKey parse_kernel_name(const std::string &name) {
   key.target = (lossgen_target_id)target;
   key.dtype = (lossgen_dtype_id)dtype;
   key.layout = (lossgen_layout_id)layout;
+  if (!has_stage(key.target, key.stage) || !has_classes(key))
+    throw std::invalid_argument("no library has a kernel '" + name + "': its stage is not made for this target, layout or class count (see `lossgen list`)");
   return key;
 }
 

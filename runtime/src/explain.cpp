@@ -71,6 +71,7 @@ void explain_instead(const Problem &p, const Substitutes &found, const Substitut
               can_fill_up(p, *apart.unrolled) ? "" : ", as far as there are so many");
   if (apart.unrolled_exact)
     text->add("  and for rows beyond its range%s kernel %s\n", found.unrolled_exact ? "" : ", and in place,", apart.unrolled_exact->name);
+  if (found.whole_rows) text->add("  but kernel %s: a row's gradient before the next row\n", found.whole_rows->name);
   if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
               p.layout == LOSSGEN_LAYOUT_planes || streams_apart(p) ? "gradients:" : "in place, or few logits:",

@@ -53,6 +53,13 @@ struct Buffer2 {
     buffer.dimensions = 2;
     buffer.dim = dim;
   }
+  // Rows [first, first + rows) of another one, whose second dimension they are.
+  Buffer2(const lossgen_buffer &of, int64_t first, int64_t rows, int element_bytes) : dim{of.dim[0], of.dim[1]}, buffer{} {
+    dim[1].extent = (int32_t)rows;
+    buffer.host = of.host + first * dim[1].stride * element_bytes;
+    buffer.dimensions = 2;
+    buffer.dim = dim;
+  }
   Buffer2(const Buffer2 &) = delete;
   const lossgen_buffer *operator&() const { return &buffer; }
 };

@@ -38,7 +38,7 @@ class LossRun {
     in_place_ = call_.want_grad && p_.matrix[kOut].data == p_.matrix[kIn0].data;
     fills_up_ = k_.unrolled && can_fill_up(p_, *k_.unrolled);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
-    part_rows_ = call.want_grad && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
+    part_rows_ = call.want_grad && (large || !(k_.unrolled || k_.whole_rows)) ? part_rows(p_, granule) : p_.block_rows;
     scratch_ = scratch_shape(p_, part_rows_);
   }
 
@@ -215,6 +215,7 @@ class LossRun {
   }
 
   void run_rows(const Block &b, Scratch *s) {
+    if (k_.whole_rows) return run_whole_rows(b, s);
     s->any_redone = false;
     if (p_.classes == 0) {
       std::fill(s->nll, s->nll + b.rows, (S)0);
@@ -248,6 +249,32 @@ class LossRun {
     }
     if (rest > 0) few.run_few(part_of(p_, b, whole.rows, rest), s->from(whole.rows));
     if (call_.want_loss) finish_loss(b, s);
+  }
+
+  // The same where one kernel makes a row's gradient before it reads the next one. Rows whose lse is NaN it leaves: they are done again,
+  // neighbours together.
+  void run_whole_rows(const Block &b, Scratch *s) {
+    if (weighted_) load_weights(b, s);
+    extras(b, s);
+    gradient_scales(b, s);
+    const Buffer1 cls(s->cls, b.rows), a(s->a, b.rows), nll(s->nll, b.rows), lse(s->lse, b.rows);
+    write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
+      call(k_.whole_rows, lossgen_args_cross_entropy_forward_backward{&Buffer2(p_, kIn0, b, 0, b.rows), &cls, &a, &nll, &lse, out});
+      if (!any_nan(s->lse, b.rows)) return;
+      const auto left = [&](int64_t i) { return s->lse[i] != s->lse[i]; };
+      for (int64_t i = 0, n; i < b.rows; i += n) {
+        for (n = 1; i + n < b.rows && left(i + n) == left(i);) n++;
+        if (left(i)) run_exact(part_of(p_, b, i, n), s->from(i), Buffer2(*out, i, n, p_.matrix[kOut].bytes()));
+      }
+    });
+    if (call_.want_loss) finish_loss(b, s);
+  }
+
+  void run_exact(const Block &b, const Scratch &s, const Buffer2 &out) const {
+    const Buffer2 in(p_, kIn0, b, 0, b.rows);
+    const Buffer1 cls(s.cls, b.rows), a(s.a, b.rows), nll(s.nll, b.rows), lse(s.lse, b.rows), ref(s.ref, b.rows), sum(s.sum, b.rows);
+    call(k_.exact, lossgen_args_cross_entropy_forward_exact{&in, &cls, &nll, &lse, &ref, &sum});
+    call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &a, &ref, &sum, &out});
   }
 
   // Rows split into pieces (split_long_rows): the forward kernel on each piece, the rows' numbers merged in the order of

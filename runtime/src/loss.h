@@ -33,6 +33,7 @@ struct Substitutes {
   const lossgen_kernel *unrolled = nullptr;  // of forward (and backward), for whole vectors of rows
   const lossgen_kernel *unrolled_exact = nullptr;  // for what it leaves; null if that is nothing
   const lossgen_kernel *forward_terms = nullptr, *backward_terms = nullptr;  // with exp computed once
+  const lossgen_kernel *whole_rows = nullptr;  // of both passes: a row's gradient before the next row is read
 };
 // Room on the stack for gradients of rows that `unrolled` does not write, and for vectors that are filled up where there are fewer rows.
 constexpr int64_t kMostAgainBytes = 8 << 10, kMostAgainRows = 128, kFilledBytes = 2 << 10, kFilledRows = 64;

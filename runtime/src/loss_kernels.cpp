@@ -18,6 +18,11 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
   Substitutes found;
   if (p.split()) return found;
   KernelsFor linked(dtype_id(p.matrix[kIn0].type), p.layout, p.classes, target, o.general_kernels_only);
+  // z-loss scales a row's softmax by its lse, which kernels of both passes know too late; they have no use for a saved lse.
+  const bool both = !gradient || (o.z_loss == 0 && !saved_lse);
+  if (gradient && both && p.layout == LOSSGEN_LAYOUT_rows && lossgen_host_fused(p.classes, std::max(4, p.matrix[kIn0].bytes())))
+    found.whole_rows = linked.find(LOSSGEN_STAGE_cross_entropy_forward_backward);
+  if (found.whole_rows) return found;
   // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way, if the
   // lines come from memory.
   const int64_t row_bytes = p.classes * p.matrix[kIn0].bytes(), bytes = p.rows * row_bytes;
@@ -27,8 +32,7 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
     found.backward_terms = linked.find(LOSSGEN_STAGE_cross_entropy_backward_terms);
     if (!found.backward_terms) found.forward_terms = nullptr;
   }
-  // z-loss scales a row's softmax by its lse, which the unrolled kernel knows too late; it has no use for a saved lse.
-  if (!o.general_kernels_only && !(gradient && (o.z_loss != 0 || saved_lse))) {
+  if (!o.general_kernels_only && both) {
     found.unrolled = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
                                            : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
     found.unrolled_exact = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact

@@ -10,7 +10,7 @@
 namespace {
 
 constexpr Shape kShapes[] = {{1, 1},   {1, 2},   {2, 1},  {3, 3},   {1, 7},   {5, 2},   {4, 16},   {17, 15},
-                             {16, 17}, {33, 21}, {7, 64}, {2, 100}, {40, 33}, {512, 5}, {65, 129}, {1, 1000}};
+                             {16, 17}, {33, 21}, {7, 64}, {2, 100}, {40, 33}, {512, 5}, {65, 129}, {1, 1000}, {3, 333}};
 
 class Guard : public testing::TestWithParam<int> {};  // of a stage
 
@@ -54,7 +54,7 @@ const char *stage_name(int stage) {
   return names[stage];
 }
 
-INSTANTIATE_TEST_SUITE_P(Stage, Guard, testing::Range(0, int{LOSSGEN_STAGE_cross_entropy_forward_backward}),
+INSTANTIATE_TEST_SUITE_P(Stage, Guard, testing::Range(0, int{LOSSGEN_STAGE_cross_entropy_forward_backward} + 1),
                          [](const auto &info) { return std::string(stage_name(info.param)); });
 
 }  // namespace

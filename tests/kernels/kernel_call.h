@@ -5,6 +5,7 @@
 #include <lossgen/kernel_abi.h>
 #include <lossgen/lossgen.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -63,6 +64,7 @@ inline Shape fitting(const lossgen_kernel &kernel, Shape shape) {
                              kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled ||
                              kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact ||
                              kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact;
+  if (kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward) shape.classes = std::max(shape.classes, LOSSGEN_FEWEST_FUSED);
   if (whole_vectors) shape.rows = (shape.rows + kernel.block_granule - 1) / kernel.block_granule * kernel.block_granule;
   return shape;
 }

@@ -237,7 +237,8 @@ TEST_P(Determinism, Alignments) {
 }
 
 // What is in a row decides about that row alone: one that takes the exact pass leaves the bits of its neighbours as they are. 67
-// classes take general kernels, with a second exp for such a row's gradient, 21 their own, which do whole vectors of rows again.
+// classes take general kernels, with a second exp for such a row's gradient, 21 their own, which do whole vectors of rows again, 300 one
+// kernel for both passes, which leaves such rows.
 TEST_P(Determinism, RowsAreTheirOwn) {
   const auto check = [&](const Layout &layout, bool in_place) {
     const size_t size = static_cast<size_t>(type().bytes());
@@ -280,7 +281,7 @@ TEST_P(Determinism, RowsAreTheirOwn) {
     }
   };
   for (Order order : {Order::rows, Order::planes})
-    for (int64_t classes : {21, 67})
+    for (int64_t classes : {21, 67, 300})
       for (bool in_place : {true, false}) check(Layout(order, 1, classes, 300), in_place);
 }
 

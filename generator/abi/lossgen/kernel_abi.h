@@ -13,7 +13,7 @@
  * "strided". Per-row buffers may have any stride, 0 included. "middle" and "short" are rows where several and many share a
  * block of threads, "few" rows of so few classes that a block keeps all of many rows in shared memory. "rows4", "middle4" and
  * "short4" are for matrices whose class count and row pitch are multiples of 4 elements and whose rows start at multiples of
- * 16 bytes. The stages from cross_entropy_forward_backward on exist for devices only; those named device_* do what host code
+ * 16 bytes. The stages behind cross_entropy_forward_backward exist for devices only; those named device_* do what host code
  * cannot do with numbers there.
  */
 #ifndef LOSSGEN_KERNEL_ABI_H
@@ -181,7 +181,9 @@
 /* argmax = first class with the largest logit (first NaN if there is one); entropy = -sum softmax log softmax */
 #define LOSSGEN_ARGS_row_stats(A) A(in, logits, 2, logit) A(out, argmax, 1, i32) A(out, entropy, 1, acc)
 
-/* Forward and backward in one launch, for rows that stay in a cache between the passes; d = a. planes: nll and lse are [x, o] */
+/* Forward and backward in one, for rows that stay in a cache between the passes; d = a. Devices' planes: nll and lse are [x, o]. Host:
+ * rows as lossgen_host_fused wants them, a row's gradient before the next row is read. It may replace the logits: where the sum asks for
+ * the exact stage, lse is NaN and the row's gradient is not written. */
 #define LOSSGEN_ARGS_cross_entropy_forward_backward(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
 /* For longer rows: of each LOSSGEN_DEVICE_PART classes of a row the maximum and the sum of exp(logits - peak) without the
  * row's own class: [r, part] */
@@ -311,6 +313,14 @@ enum lossgen_divide_by {
  * costs less than to ask for memory, and small calls allocate nothing. */
 #define LOSSGEN_MOST_TERMS_BYTES (640 << 10)
 #define LOSSGEN_FEWEST_TERMS_BYTES (16 << 10)
+
+/* Host: rows that have their loss and their gradient made before the next row's. Shorter ones have their logarithms taken for a vector of
+ * rows at once instead (128 classes: 57 ns a row, 65 this way; 256: 107 and 94); the terms of longer ones would not stay in L1. */
+#define LOSSGEN_FEWEST_FUSED 256
+#define LOSSGEN_MOST_FUSED_BYTES (16 << 10)
+static inline int lossgen_host_fused(int64_t classes, int64_t accumulator_bytes) {
+  return classes >= LOSSGEN_FEWEST_FUSED && classes * accumulator_bytes <= LOSSGEN_MOST_FUSED_BYTES;
+}
 
 /* No kernel call has more rows (host): what kernels keep per row has room for so many on the stack. */
 #define LOSSGEN_MOST_BLOCK_ROWS 512

@@ -1,6 +1,7 @@
 #include "space.h"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 #include "device_space.h"
@@ -113,13 +114,19 @@ void settle_stages(Unit *unit) {
     return;
   }
   if (!gradient) return;
+  const auto is_fused = [&](const Shape &s) {
+    return unit->layout == LOSSGEN_LAYOUT_rows && lossgen_host_fused(s.classes, accumulator_type(unit->dtype).bytes());
+  };
   const auto keeps_terms = [&](const Shape &s) {
     const int64_t bytes = storage_type(unit->dtype).bytes();
     return s.classes * bytes <= LOSSGEN_MOST_TERMS_BYTES && s.elements() * bytes >= LOSSGEN_FEWEST_TERMS_BYTES;
   };
-  const bool terms =
-      unit->layout != LOSSGEN_LAYOUT_strided && std::all_of(unit->shapes.begin(), unit->shapes.end(), keeps_terms);
-  if (!terms) unit->stages = {LOSSGEN_STAGE_cross_entropy_backward};
+  std::vector<Shape> others;
+  std::copy_if(unit->shapes.begin(), unit->shapes.end(), std::back_inserter(others), [&](const Shape &s) { return !is_fused(s); });
+  const bool terms = unit->layout != LOSSGEN_LAYOUT_strided && std::all_of(others.begin(), others.end(), keeps_terms);
+  if (others.empty()) unit->stages.clear();
+  else if (!terms) unit->stages = {LOSSGEN_STAGE_cross_entropy_backward};
+  if (others.size() < unit->shapes.size()) unit->stages.push_back(LOSSGEN_STAGE_cross_entropy_forward_backward);
 }
 
 std::vector<int> steps(int low, int high) {
