@@ -184,8 +184,9 @@ Algorithm cross_entropy_of_rows(Builder &b) {
   Func others = b.sum_of_others("others", y(b.r()), term);
   Row row = row_of(b, others(b.r()), x_y, x_y, false);
   Func sum = b.once_per_row("sum", {row.sum});
-  Func holds = b.once_per_row("holds", {is_within(sum(b.r()), 0.5, LOSSGEN_SUM_LIMIT)});
-  Func scale = b.once_per_row("scale", {select(ignored, zero, a(b.r()) / sum(b.r()))});
+  // Strict: of a fast quotient LLVM assumes that it is finite.
+  Func scale = b.once_per_row("scale", {select(ignored, zero, strict_float(a(b.r()) / sum(b.r())))});
+  Func holds = b.once_per_row("holds", {is_within(sum(b.r()), 0.5, LOSSGEN_SUM_LIMIT) && is_finite_number(scale(b.r()))});
   b.rows("row", {select(ignored, zero, row.nll), select(holds(b.r()), row.lse, not_a_number(b.acc()))});
   b.logits_in_steps("grad_logits", cls(b.r()), holds(b.r()), [&](const Expr &c) { return term(c) * scale(b.r()); }, a(b.r()));
   return b.stage();

@@ -194,7 +194,7 @@ class Builder {
     return f;
   }
   // The output of rows that hold, a step of the vectors at a time, the last of which reaches back; then once more the one that has
-  // the row's class: a comparison for every vector takes as long as the rest.
+  // the row's class: a comparison for every vector takes as long as the rest. A row that holds has no NaN.
   void logits_in_steps(const char *name, const Halide::Expr &y, const Halide::Expr &holds, const Term &value, const Halide::Expr &d) {
     const int step = lanes_.vector * lanes_.unroll;
     const Halide::Expr count = class_count();
@@ -205,7 +205,7 @@ class Builder {
     k.where(holds);
     const Halide::Expr at = min(select(k.z == 0, k.y, max(y, 0) / step) * step, count - step) + k.x;
     const Halide::Expr there = select(k.z != 0 && (at ^ y) == 0, d, Halide::Internal::make_zero(acc_));
-    stage_.per_logit(at, r()) = from_accumulator(key_, select(k.z == 0, value(at), value(at) - there));
+    stage_.per_logit(at, r()) = from_accumulator(key_, select(k.z == 0, value(at), value(at) - there), NaNs::none);
     promise(stage_.per_logit.output_buffer());
   }
   // A value that every logit of a row needs, computed once per row.

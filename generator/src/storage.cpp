@@ -36,11 +36,12 @@ Expr f32_to_f16(const Expr &f) {
   return cast<uint16_t>(half | sign);
 }
 
-Expr f32_to_bf16(const Expr &f) {
+Expr f32_to_bf16(const Expr &f, NaNs nans) {
   Expr b = bits_of(f);
+  Expr rounded = (b + u32(0x7fff) + ((b >> u32(16)) & u32(1))) >> u32(16);
+  if (nans == NaNs::none) return cast<uint16_t>(rounded);
   // Without the test the rounding of a NaN could carry into infinity or zero.
   Expr nan = (b >> u32(16)) | u32(0x40);
-  Expr rounded = (b + u32(0x7fff) + ((b >> u32(16)) & u32(1))) >> u32(16);
   return cast<uint16_t>(select((b & u32(0x7fffffff)) > u32(0x7f800000), nan, rounded));
 }
 
@@ -71,8 +72,8 @@ Expr to_accumulator(const KernelKey &key, const Expr &stored) {
   return converts_f16(key) ? cast<float>(reinterpret(Float(16), stored)) : f16_to_f32(stored);
 }
 
-Expr from_accumulator(const KernelKey &key, const Expr &value) {
-  if (key.dtype == LOSSGEN_DTYPE_bf16) return f32_to_bf16(value);
+Expr from_accumulator(const KernelKey &key, const Expr &value, NaNs nans) {
+  if (key.dtype == LOSSGEN_DTYPE_bf16) return f32_to_bf16(value, nans);
   if (key.dtype != LOSSGEN_DTYPE_f16) return cast(storage_type(key.dtype), value);
   return converts_f16(key) ? reinterpret<uint16_t>(cast(Float(16), value)) : f32_to_f16(value);
 }

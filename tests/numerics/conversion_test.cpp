@@ -116,6 +116,38 @@ TEST_P(KernelConversion, RoundsToNearestEven) {
   }
 }
 
+// A row whose upstream gradient is NaN, of whatever bits, has NaN for a gradient, rounded with a carry or not; its neighbours have numbers.
+TEST_P(KernelConversion, KeepsNaN) {
+  constexpr uint32_t kBits[] = {0x3f800000, 0x7fffffff, 0xffffffff, 0x3f800000, 0x7f800001, 0xff800001, 0x7fc00000};
+  float upstream[std::size(kBits)];
+  memcpy(upstream, kBits, sizeof kBits);
+  for (const Dtype &type : kTypes) {
+    for (Order order : kOrders) {
+      for (int64_t classes : {21, 100, 1000}) {
+        const Layout layout(order, 1, classes, std::size(kBits));
+        GuardedTensor logits;
+        logits.place(layout, type, true);
+        logits.set(std::vector<double>(static_cast<size_t>(layout.rows * classes), 0.5));
+        uint8_t classes_of_rows[std::size(kBits)] = {};
+        const int32_t rank = static_cast<int32_t>(layout.row_shape.size());
+        const DLTensor target = lossgen_tensor(classes_of_rows, lossgen_dtype(kDLUInt, 8), rank, layout.row_shape.data());
+        const DLTensor g = lossgen_tensor(upstream, lossgen_dtype(kDLFloat, 32), rank, layout.row_shape.data());
+        lossgen_options o = options();
+        o.grad_loss = &g;
+        ASSERT_EQ(lossgen_cross_entropy_backward(logits.dl(), &target, &o, nullptr, logits.dl()), LOSSGEN_OK) << lossgen_last_error();
+        for (int64_t r = 0; r < layout.rows; ++r) {
+          for (int64_t c = 0; c < classes; ++c) {
+            uint16_t word;
+            memcpy(&word, static_cast<char *>(logits.dl()->data) + 2 * layout.offset(r, c), 2);
+            ASSERT_EQ(std::isnan(number(type, word)), std::isnan(upstream[r]))
+                << type.name << " " << kOrderNames[static_cast<int>(order)] << " " << classes << " classes, row " << r << ", class " << c;
+          }
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Target, KernelConversion, testing::ValuesIn(host_targets()), target_case_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelConversion);
 
