@@ -34,32 +34,50 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   if (prefetch) lanes.update(0).prefetch(reduction.streamed, t, t, p.prefetch, PrefetchBoundStrategy::NonFaulting);
   keep_on_stack(whole, LoopLevel(f, s.r));
   whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
-  auto walk = [&](Func &sum, int update, bool streams) {
-    const RVar k = sum.rvars(update)[0];
-    sum.update(update).split(lane, group, l, p.vector).reorder(l, group, k).vectorize(l).unroll(group);
-    if (streams && prefetch)
-      sum.update(update).prefetch(reduction.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  auto walk = [&](Halide::Stage sum, const std::vector<VarOrRVar> &loops, int distance) {
+    std::vector<VarOrRVar> order = {l, group};
+    order.insert(order.end(), loops.begin(), loops.end());
+    sum.split(lane, group, l, p.vector).reorder(order).vectorize(l).unroll(group);
+    if (distance && prefetch) sum.prefetch(reduction.streamed, group, group, distance, PrefetchBoundStrategy::NonFaulting);
   };
-  if (!reduction.block.defined()) {
-    walk(whole, 0, true);
-    return;
+  int update = 0;
+  if (Func together = reduction.together; together.defined()) {
+    const RVar of_part = whole.rvars(0)[0], q = whole.rvars(0)[1];
+    const Var part = together.args()[2];
+    keep_on_stack(together, LoopLevel(whole, q));
+    together.bound_extent(lane, p.vector * p.unroll).bound_extent(part, p.class_group);
+    together.split(lane, group, l, p.vector).vectorize(l).unroll(group).unroll(part);
+    walk(together.update(), {part, together.rvars(0)[0]}, p.prefetch / p.class_group);
+    together.update().unroll(part);
+    walk(whole.update(update++), {of_part, q}, 0);
   }
-  Func block = reduction.block;
-  keep_on_stack(block, LoopLevel(whole, whole.rvars(0)[0]));
-  block.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
-  walk(block, 0, true);
-  walk(whole, 0, false);
-  walk(whole, 1, true);
+  if (Func block = reduction.block; block.defined()) {
+    const RVar q = whole.rvars(update)[0];
+    keep_on_stack(block, LoopLevel(whole, q));
+    block.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
+    walk(block.update(), {block.rvars(0)[0]}, p.prefetch);
+    walk(whole.update(update++), {q}, 0);
+  }
+  walk(whole.update(update), {whole.rvars(update)[0]}, p.prefetch);
 }
 
-// f(c, r), as the sums: whole steps with a prefetch for each vector, then the rest.
-void walk_along_classes(const Algorithm &s, Func f, const Params &p) {
+// f(c, r), as the sums: whole steps with a prefetch for each vector, those of the parts together, then the rest.
+void walk_along_classes(const Algorithm &s, Func f, const Params &p, int parts) {
   RVar group("group"), lane("lane");
-  const RVar k = f.rvars(0)[0], step = f.rvars(0)[1];
-  Halide::Stage whole = f.update(0);
-  whole.allow_race_conditions().split(k, group, lane, p.vector).reorder(lane, group, step, s.r).vectorize(lane).unroll(group);
-  if (p.prefetch) whole.prefetch(s.streamed, group, group, p.prefetch, PrefetchBoundStrategy::NonFaulting);
-  for (int i = 1; i < f.num_update_definitions(); i++) {
+  int update = 0;
+  const auto walk = [&](int distance) {
+    const std::vector<RVar> vars = f.rvars(update);  // lanes of a step, perhaps parts, steps
+    Halide::Stage steps = f.update(update++);
+    std::vector<VarOrRVar> order = {lane, group};
+    order.insert(order.end(), vars.begin() + 1, vars.end());
+    order.push_back(s.r);
+    steps.allow_race_conditions().split(vars[0], group, lane, p.vector).reorder(order).vectorize(lane).unroll(group);
+    if (vars.size() == 3) steps.unroll(vars[1]);
+    if (distance) steps.prefetch(s.streamed, group, group, distance, PrefetchBoundStrategy::NonFaulting);
+  };
+  if (parts > 1) walk(p.prefetch / parts);
+  walk(p.prefetch);
+  for (int i = update; i < f.num_update_definitions(); i++) {
     const std::vector<RVar> vars = f.rvars(i);
     Halide::Stage rest = f.update(i).allow_race_conditions().vectorize(vars[0]);
     if (vars.size() == 1) {  // one vector, masked or reaching back
@@ -92,7 +110,7 @@ void schedule_whole_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   for (Func &f : s.row_values) keep_row(f);
   keep_row(s.kept);
   s.kept.bound_storage(s.c, LOSSGEN_MOST_FUSED_BYTES / accumulator_type(key.dtype).bytes());
-  walk_along_classes(s, s.kept, p);
+  walk_along_classes(s, s.kept, p, 1);
   for (Reduction &reduction : s.reductions) {
     reduce_along_classes(s, reduction, p, level);
     reduction.func.bound_storage(s.r, 1);
@@ -109,7 +127,7 @@ void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   LoopLevel level;
   const bool masks = key.target == LOSSGEN_TARGET_x86_64_v3 || key.target == LOSSGEN_TARGET_x86_64_v4;
   const bool several = masks && s.per_logit.defined() && !s.reductions.empty() && !s.row_values.empty();
-  if (s.scratch.defined()) walk_along_classes(s, s.scratch, p);
+  if (s.scratch.defined()) walk_along_classes(s, s.scratch, p, lanes_of(key, p).parts);
   for (Func &f : s.scratch_values) keep_on_stack(f, LoopLevel(s.scratch, s.r));
   if (s.per_logit.defined()) {
     const auto walk = [&](Halide::Stage logits, int rows) {

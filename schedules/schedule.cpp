@@ -124,7 +124,9 @@ Lanes lanes_of(const KernelKey &key, const Params &params) {
   if (is_unrolled(key.stage))
     return {params.vector, 1, 0, true, key.layout == LOSSGEN_LAYOUT_rows && params.class_group > 1 ? params.class_group : 0};
   if (key.layout == LOSSGEN_LAYOUT_planes) return {0, 1, kClassBlock};
-  return {params.vector, params.unroll, kStepBlock};
+  Lanes lanes = {params.vector, params.unroll, kStepBlock};
+  if (key.layout == LOSSGEN_LAYOUT_rows && asks_ahead(key.stage)) lanes.parts = params.class_group;
+  return lanes;
 }
 
 void check_params(const KernelKey &key, const Params &params) {

@@ -21,10 +21,10 @@ Params x86_defaults(const KernelKey &key) {
   // forward, a Xeon, 3.2 to 1.6, in place 4.1 to 3.0. Rows of known classes: default_params.
   if (key.layout == LOSSGEN_LAYOUT_planes) p.prefetch = 8;
   else if (is_unrolled(key.stage)) p.prefetch = 0;
-  p.class_group = 4;  // four exponentials in flight per pixel vector
+  p.class_group = key.layout == LOSSGEN_LAYOUT_planes ? 4 : 1;  // four exponentials in flight per pixel vector
   // 32 registers hold more: (1, 19, 1024, 2048) forward, EPYC 9004, 18.9 to 17.6 ms, 17.1 with 16. Of many planes 16 ask for too much at once:
   // (2, 150, 128, 128), a Xeon, 2.3 ms, with 8 1.6. Of kernels that write planes too, 16 cost 5 %; of those of x86-64-v3 a fifth.
-  if (key.stage == LOSSGEN_STAGE_cross_entropy_forward && key.target == LOSSGEN_TARGET_x86_64_v4) p.class_group = 8;
+  if (key.stage == LOSSGEN_STAGE_cross_entropy_forward && key.target == LOSSGEN_TARGET_x86_64_v4 && key.layout == LOSSGEN_LAYOUT_planes) p.class_group = 8;
   p.tile = 256;       // 1 KiB per class: the per-pixel sums and references stay in L1
   p.block_bytes = 128 << 10;  // logits and gradient of a block together take a quarter of a 1 MiB L2
   return p;

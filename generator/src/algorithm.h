@@ -63,7 +63,8 @@ inline bool is_whole_row(const KernelKey &key) {
 // How a sum over the classes is cut for vectors that run along them: it belongs to the algorithm, because it decides
 // the order of the additions. vector, unroll: lanes along the classes (rows). block: sums of so many classes
 // (rows: steps of all lanes), summed again, so that the rounding error grows with the block and the number of blocks, not with
-// their product; planes add up the blocks with compensation, so that it grows with the block alone.
+// their product; planes add up the blocks with compensation, so that it grows with the block alone. parts (rows): what comes from memory in so
+// many parts of a row, which are walked together, so that the hardware follows as many streams; what is left over, block by block.
 // unrolled: a class count known at compile time, written out as one expression; vectors run along the rows, whole ones,
 // and a row's terms stay in registers; with along_classes, in vectors of so many classes of one row (where they
 // need not be, of all logits: flat_terms), and `vector` rows' sums are brought together. threads, vector, unroll: devices,
@@ -74,6 +75,7 @@ struct Lanes {
   bool unrolled = false;
   int along_classes = 0;
   int threads = 0;
+  int parts = 1;
 };
 
 struct Reduction {
@@ -81,6 +83,7 @@ struct Reduction {
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1
+  Halide::Func together;      // Lanes.parts: together(l, r, part, q), added to whole before all others
   Halide::Func folded;        // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, folded(l, r) sums of many of those
   std::vector<Halide::Func> halves;  // Lanes.vector: sums of half as many lanes each, down to one; func takes that
   Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch

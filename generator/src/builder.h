@@ -302,14 +302,18 @@ class Builder {
   void each_class(Halide::Func f, const Term &value) {
     const int vector = lanes_.vector, step = vector * lanes_.unroll;
     const Halide::Expr count = stage_.class_count, done = count - count % step;
-    Halide::RDom k(0, step, 0, count / step, "k"), t(0, vector, 0, (count - done) / vector, "t");
-    Halide::RDom last(0, vector, "last"), only(0, vector, "only");
+    const Halide::Expr each = count / step / lanes_.parts, together = lanes_.parts > 1 ? each * lanes_.parts : Halide::Expr(0);
+    Halide::RDom all(0, step, 0, lanes_.parts, 0, each, "parts"), k(0, step, 0, count / step - together, "k");
+    Halide::RDom t(0, vector, 0, (count - done) / vector, "t"), last(0, vector, "last"), only(0, vector, "only");
     last.where(count % vector != 0 && count >= vector);
     only.where(count < vector && only.x < count);
     f(c(), r()) = Halide::undef(acc_);
-    const Halide::Expr back = max(count - vector, 0) + last.x;
-    for (const Halide::Expr &at : {k.y * step + k.x, done + t.y * vector + t.x, back, Halide::Expr(only.x)})
-      f(at, r()) = value(at);
+    const auto set = [&](const Halide::Expr &at) { f(at, r()) = value(at); };
+    if (lanes_.parts > 1) set((all.y * each + all.z) * step + all.x);
+    set((together + k.y) * step + k.x);
+    set(done + t.y * vector + t.x);
+    set(max(count - vector, 0) + last.x);
+    set(Halide::Expr(only.x));
   }
   int elements_per_load() const { return is_aligned(key_.layout) ? 4 : 1; }
   // A multiple of that, said in a way that Halide's alignment analysis understands.
@@ -374,7 +378,7 @@ class Builder {
       }
       define(f(r()), with_block);
       define(f(r()), with_rest);
-      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, {}, stage_.streamed});
+      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, {}, {}, stage_.streamed});
       return once_per_row(name, Values(kept.begin(), kept.begin() + (ptrdiff_t)sums));
     }
     if (lanes_.threads) return over_threads(name, identity, terms, maximum, count, elements_per_load());
@@ -385,7 +389,7 @@ class Builder {
       define(f(row_), identity);
       accumulate(f(row_), terms(k.y * group + k.x), maximum);
       if (group > 1) accumulate(f(row_), terms(count / group * group + rest), maximum);
-      stage_.reductions.push_back({f, k, {}, {}, {}, {}, {}, stage_.streamed});
+      stage_.reductions.push_back({f, k, {}, {}, {}, {}, {}, {}, stage_.streamed});
       return f;
     }
     // Whole steps of vector * unroll classes, each lane its own result; then vector by vector, the last one masked;
@@ -396,19 +400,34 @@ class Builder {
     Halide::Func whole(std::string(name) + "_whole"), lanes(std::string(name) + "_lanes"), f(name);
     define(whole(l, r()), identity);
     Halide::RDom k(0, count / step, "k");
-    Halide::Func block;
+    Halide::Func block, together;
     if (!maximum) {
-      Halide::Var q("q");
-      block = Halide::Func(std::string(name) + "_block");
-      Halide::RDom b(0, lanes_.block, "b"), blocks(0, count / (step * lanes_.block), "q");
-      k = Halide::RDom(0, count / step % lanes_.block, "k");
-      const Halide::Expr in_block = q * lanes_.block + b.x, after = count / (step * lanes_.block) * lanes_.block + k.x;
-      if (without.defined()) {
-        b.where((in_block ^ (without / step)) != 0);
-        k.where((after ^ (without / step)) != 0);
+      Halide::Var q("q"), part("part");
+      const int parts = stage_.scratch.defined() ? 1 : lanes_.parts;
+      const Halide::Expr all_blocks = count / (step * lanes_.block), each = all_blocks / parts;
+      const auto steps_of = [&](const Halide::Expr &at) {
+        Halide::RDom steps(0, lanes_.block, "b");
+        if (without.defined()) steps.where(((at * lanes_.block + steps.x) ^ (without / step)) != 0);
+        return steps;
+      };
+      const auto sum_block = [&](Halide::Func f, std::vector<Halide::Expr> at, const Halide::Expr &number) {
+        const Halide::RDom b = steps_of(number);
+        define(f(at), identity);
+        accumulate(f(at), terms((number * lanes_.block + b.x) * step + l), maximum);
+      };
+      if (parts > 1) {
+        together = Halide::Func(std::string(name) + "_together");
+        Halide::RDom all(0, parts, 0, each, "parts");
+        sum_block(together, {l, r(), part, q}, part * each + q);
+        accumulate(whole(l, r()), values_at(together(l, r(), all.x, all.y), sums), maximum);
       }
-      define(block(l, r(), q), identity);
-      accumulate(block(l, r(), q), terms(in_block * step + l), maximum);
+      block = Halide::Func(std::string(name) + "_block");
+      const Halide::Expr done = parts > 1 ? each * parts : Halide::Expr(0);
+      Halide::RDom blocks(done, all_blocks - done, "q");
+      k = Halide::RDom(0, count / step % lanes_.block, "k");
+      const Halide::Expr after = all_blocks * lanes_.block + k.x;
+      if (without.defined()) k.where((after ^ (without / step)) != 0);
+      sum_block(block, {l, r(), q}, q);
       accumulate(whole(l, r()), values_at(block(l, r(), blocks.x), sums), maximum);
       accumulate(whole(l, r()), terms(after * step + l), maximum);
     } else {
@@ -451,7 +470,7 @@ class Builder {
     Values all = values_at(wide(0, r()), sums);
     for (int i = 1; i < width; i++) all = combine(all, values_at(wide(i, r()), sums), maximum);
     define(f(r()), all);
-    stage_.reductions.push_back({f, k, whole, lanes, block, {}, halves, stage_.streamed});
+    stage_.reductions.push_back({f, k, whole, lanes, block, together, {}, halves, stage_.streamed});
     return f;
   }
 

@@ -156,6 +156,7 @@ void add_axes(Unit *unit, bool walks) {
     std::vector<int> distances = steps(16, 1024);
     distances.insert(distances.begin(), 0);
     if (walks && unit->layout == LOSSGEN_LAYOUT_rows) add("prefetch", distances);
+    if (asks_ahead(unit->stages[0]) && unit->layout == LOSSGEN_LAYOUT_rows) add("class_group", steps(1, 8));
   }
   if (unit->cut >= 0) add("block_bytes", steps(16 << 10, 1 << 20));
 }
