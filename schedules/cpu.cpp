@@ -109,7 +109,7 @@ void schedule_whole_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   };
   for (Func &f : s.row_values) keep_row(f);
   keep_row(s.kept);
-  s.kept.bound_storage(s.c, LOSSGEN_MOST_FUSED_BYTES / accumulator_type(key.dtype).bytes());
+  s.kept.bound_storage(s.c, LOSSGEN_MOST_WHOLE_ROW_BYTES / accumulator_type(key.dtype).bytes());
   walk_along_classes(s, s.kept, p, 1);
   for (Reduction &reduction : s.reductions) {
     reduce_along_classes(s, reduction, p, level);

@@ -153,8 +153,11 @@ void check_params(const KernelKey &key, const Params &params) {
   if (along ? params.tile < params.vector || params.tile % params.vector
              : key.layout == LOSSGEN_LAYOUT_planes && !is_unrolled(key.stage) && params.tile % params.vector)
     refuse("tile", params.tile, "not a multiple of vector = " + std::to_string(params.vector));
-  if (is_whole_row(key) && params.vector * params.unroll > LOSSGEN_FEWEST_FUSED)
-    refuse("unroll", params.unroll, "whole rows take at most " + std::to_string(LOSSGEN_FEWEST_FUSED) + " classes at a time");
+  const Lanes lanes = lanes_of(key, params);
+  if (lanes.parts > 1 && lanes.vector * lanes.unroll * lanes.parts * accumulator_type(key.dtype).bytes() > kMostTileBytes)
+    refuse("class_group", params.class_group, "the parts of a row keep at most " + std::to_string(kMostTileBytes) + " bytes of sums on the stack");
+  if (is_whole_row(key) && LOSSGEN_FEWEST_WHOLE_ROW % (params.vector * params.unroll) != 0)
+    refuse("unroll", params.unroll, "vector * unroll, which whole rows take at a time, is no divisor of " + std::to_string(LOSSGEN_FEWEST_WHOLE_ROW));
   if (key.layout == LOSSGEN_LAYOUT_strided && params.prefetch)
     refuse("prefetch", params.prefetch, "strided logits take 0: Halide would touch all memory between two elements");
 }

@@ -82,8 +82,8 @@ struct Reduction {
   Halide::Func func;  // f(r) = identity; f(r) = combine(f(r), term(c, r)); planes: behind the sums what each of them lost
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
-  Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0; what is left over in update 1
-  Halide::Func together;      // Lanes.parts: together(l, r, part, q), added to whole before all others
+  Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0 (rows: to whole, behind together); what is left over in the next one
+  Halide::Func together;      // Lanes.parts: together(l, r, part, q), added to whole in update 0
   Halide::Func folded;        // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, folded(l, r) sums of many of those
   std::vector<Halide::Func> halves;  // Lanes.vector: sums of half as many lanes each, down to one; func takes that
   Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch

@@ -174,7 +174,7 @@ Algorithm cross_entropy_backward_terms(Builder &b) {
 }
 
 // Both passes of one row after the other: forward from kept terms, then backward.
-Algorithm cross_entropy_of_rows(Builder &b) {
+Algorithm cross_entropy_of_whole_rows(Builder &b) {
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32)), a = b.per_row("a", b.acc());
   const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.r()) < 0;
   Func y = b.once_per_row("y", {class_of(b, cls)});
@@ -362,7 +362,7 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled: return key.classes == 2 ? cross_entropy_of_two(b) : cross_entropy_fused(b);
     case LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact:
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact:
-    case LOSSGEN_STAGE_cross_entropy_forward_backward: return is_whole_row(key) ? cross_entropy_of_rows(b) : cross_entropy_fused(b);
+    case LOSSGEN_STAGE_cross_entropy_forward_backward: return is_whole_row(key) ? cross_entropy_of_whole_rows(b) : cross_entropy_fused(b);
     case LOSSGEN_STAGE_cross_entropy_forward_parts: return cross_entropy_forward_parts(b);
     case LOSSGEN_STAGE_cross_entropy_forward_join: return cross_entropy_forward_join(b);
     case LOSSGEN_STAGE_cross_entropy_probs_forward: return cross_entropy_probs_forward(b);

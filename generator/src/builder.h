@@ -24,7 +24,7 @@ class Builder {
         device_(is_device(key.target)),
         three_axes_(device_ && key.layout == LOSSGEN_LAYOUT_planes) {
     stage_.layout = key.layout;
-    fused_ = key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward;
+    fused_ = device_ && key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward;
     if (fused_ && three_axes_) row_ = {stage_.x, stage_.o};
   }
 
@@ -422,8 +422,8 @@ class Builder {
         accumulate(whole(l, r()), values_at(together(l, r(), all.x, all.y), sums), maximum);
       }
       block = Halide::Func(std::string(name) + "_block");
-      const Halide::Expr done = parts > 1 ? each * parts : Halide::Expr(0);
-      Halide::RDom blocks(done, all_blocks - done, "q");
+      const Halide::Expr taken = parts > 1 ? each * parts : Halide::Expr(0);
+      Halide::RDom blocks(taken, all_blocks - taken, "q");
       k = Halide::RDom(0, count / step % lanes_.block, "k");
       const Halide::Expr after = all_blocks * lanes_.block + k.x;
       if (without.defined()) k.where((after ^ (without / step)) != 0);
@@ -505,7 +505,7 @@ class Builder {
     stage_.class_count =
         key_.classes ? Halide::Expr((int)key_.classes) : p.dim(key_.layout == LOSSGEN_LAYOUT_planes ? 1 : 0).extent();
     stage_.class_count = in_fours(stage_.class_count);
-    if (is_whole_row(key_)) stage_.class_count = max(stage_.class_count, LOSSGEN_FEWEST_FUSED);  // no code for rows shorter than a step
+    if (is_whole_row(key_)) stage_.class_count = max(stage_.class_count, LOSSGEN_FEWEST_WHOLE_ROW);  // no code for rows shorter than a step
   }
 
   // What the runtime guarantees about the matrices of a kernel.

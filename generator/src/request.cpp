@@ -87,7 +87,7 @@ bool has_classes(const KernelKey &k) {
   if (is_exact_unrolled(k.stage) && !does_without_reference(k)) return false;
   if (is_unrolled(k.stage)) return k.layout != LOSSGEN_LAYOUT_strided && k.classes >= 1 && k.classes <= LOSSGEN_MOST_UNROLLED;
   if (has_terms(k.stage)) return k.layout != LOSSGEN_LAYOUT_strided;
-  if (is_whole_row(k)) return k.layout == LOSSGEN_LAYOUT_rows && (k.classes == 0 || lossgen_host_fused(k.classes, accumulator_type(k.dtype).bytes()));
+  if (is_whole_row(k)) return k.layout == LOSSGEN_LAYOUT_rows && (k.classes == 0 || lossgen_takes_whole_rows(k.classes, accumulator_type(k.dtype).bytes()));
   if (!is_device(k.target)) return true;
   if (k.stage == LOSSGEN_STAGE_cross_entropy_forward_join) return k.layout == LOSSGEN_LAYOUT_rows && k.classes == 0;  // it walks along parts
   const bool rows = k.layout == LOSSGEN_LAYOUT_rows || k.layout == LOSSGEN_LAYOUT_rows4;
@@ -160,6 +160,17 @@ std::string kernel_symbol(const std::string &library, const KernelKey &k) {
   return name + "__" + kTargetIdentifiers[k.target];
 }
 
+// Whether a request has it.
+static bool is_made(const KernelKey &key) {
+  Request any;
+  any.targets = {kTargetNames[key.target]};
+  if (key.classes) any.classes = {key.classes};
+  const std::vector<Kernel> kernels = expand(any);
+  return std::any_of(kernels.begin(), kernels.end(), [&](const Kernel &k) {
+    return k.key.stage == key.stage && k.key.dtype == key.dtype && k.key.layout == key.layout && k.key.classes == key.classes;
+  });
+}
+
 KernelKey parse_kernel_name(const std::string &name) {
   const std::invalid_argument error("'" + name +
                                     "' is not a kernel name such as "
@@ -192,8 +203,7 @@ KernelKey parse_kernel_name(const std::string &name) {
   key.target = (lossgen_target_id)target;
   key.dtype = (lossgen_dtype_id)dtype;
   key.layout = (lossgen_layout_id)layout;
-  if (!has_stage(key.target, key.stage) || !has_classes(key))
-    throw std::invalid_argument("no library has a kernel '" + name + "': its stage is not made for this target, layout or class count (see `lossgen list`)");
+  if (!is_made(key)) throw std::invalid_argument("no library has a kernel '" + name + "': its stage is not made for this target, dtype, layout or class count");
   return key;
 }
 

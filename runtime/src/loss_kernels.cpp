@@ -19,8 +19,8 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
   if (p.split()) return found;
   KernelsFor linked(dtype_id(p.matrix[kIn0].type), p.layout, p.classes, target, o.general_kernels_only);
   // z-loss scales a row's softmax by its lse, which kernels of both passes know too late; they have no use for a saved lse.
-  const bool both = !gradient || (o.z_loss == 0 && !saved_lse);
-  if (gradient && both && p.layout == LOSSGEN_LAYOUT_rows && lossgen_host_fused(p.classes, std::max(4, p.matrix[kIn0].bytes())))
+  const bool at_once = !gradient || (o.z_loss == 0 && !saved_lse);
+  if (gradient && at_once && p.layout == LOSSGEN_LAYOUT_rows && lossgen_takes_whole_rows(p.classes, std::max(4, p.matrix[kIn0].bytes())))
     found.whole_rows = linked.find(LOSSGEN_STAGE_cross_entropy_forward_backward);
   if (found.whole_rows) return found;
   // Rows out of place wait for the gradient's cache lines: there a second exp is free, and the terms are in the way, if the
@@ -32,7 +32,7 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
     found.backward_terms = linked.find(LOSSGEN_STAGE_cross_entropy_backward_terms);
     if (!found.backward_terms) found.forward_terms = nullptr;
   }
-  if (!o.general_kernels_only && both) {
+  if (!o.general_kernels_only && at_once) {
     found.unrolled = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled
                                            : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
     found.unrolled_exact = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact

@@ -54,8 +54,8 @@ lossgen_status canonicalize(Problem *problem);
 // the classes, are faster (docs/performance.md) and taken where they are linked; not for nll_loss, which sums no classes.
 lossgen_status canonicalize_for(int stage, int target, bool general_only, Problem *problem);
 
-// Gradients out of place, by ordinary stores, keep exp in scratch too where all logits together take at most this: (1024, 1024) f32 0.41 to
-// 0.35 ms, (256, 1024) 0.10 to 0.08, at 16 MB no difference (EPYC 9004). What limits it for every gradient is in kernel_abi.h.
+// Gradients out of place, by ordinary stores, keep exp in scratch too where all logits together take at most this: (1024, 1024) f32, before whole rows
+// had a kernel, 0.41 to 0.35 ms, (256, 1024) 0.10 to 0.08, at 16 MB no difference (EPYC 9004). What limits it for every gradient is in kernel_abi.h.
 constexpr int64_t kMostCachedBytes = 4 << 20;
 
 }  // namespace lossgen

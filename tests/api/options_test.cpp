@@ -112,6 +112,21 @@ TEST(Options, AllocatorThatFailsIsOutOfMemoryNotACrash) {
   EXPECT_TRUE(Problem::untouched(p.out));
 }
 
+TEST(Explain, SaysWhichGradientsTakeOneKernel) {
+  std::vector<float> x(4 * 1000);
+  for (int64_t classes : {255, 256, 1000}) {
+    const int64_t shape[] = {4, classes};
+    const DLTensor logits = lossgen_tensor(x.data(), lossgen_dtype(kDLFloat, 32), 2, shape);
+    lossgen_options o = LOSSGEN_OPTIONS_INIT;
+    for (double z_loss : {0.0, 0.1}) {
+      o.z_loss = z_loss;
+      char text[4096] = "";
+      ASSERT_GT(lossgen_explain("cross_entropy_forward_backward", &logits, &o, text, sizeof(text)), 0u) << lossgen_last_error();
+      EXPECT_EQ(std::string(text).find("a row's gradient before the next row") != std::string::npos, classes >= 256 && z_loss == 0) << text;
+    }
+  }
+}
+
 TEST(Explain, NamesTheTargetAndRefusesUnknownOps) {
   Problem p;
   for (Op op : kAllOps) {

@@ -11,7 +11,7 @@ mkdir -p "$fresh/tests" "$tree"
 cp -R "$ROOT"/{CMakeLists.txt,cmake,generator,runtime,schedules} "$fresh"
 cp "$ROOT/tests/CMakeLists.txt" "$fresh/tests"
 # (Without the ceiling git would take the checkout around the folder for the repository to patch.)
-(cd "$fresh" && GIT_CEILING_DIRECTORIES=$WORK git apply --whitespace=nowarn -C1 "$ROOT/docs/add-an-op.patch")
+(cd "$fresh" && GIT_CEILING_DIRECTORIES=$WORK git apply --whitespace=nowarn "$ROOT/docs/add-an-op.patch")
 
 # Files that are as they were keep their time.
 (cd "$tree" && find . -type f) | while read -r file; do [ -e "$fresh/$file" ] || rm "$tree/$file"; done

@@ -24,7 +24,7 @@ constexpr Problem kProblems[] = {
     {"rows", Order::rows, 1501, 101, 1},         {"few_long_rows", Order::rows, 7, 20011, 1},
     {"one_class", Order::rows, 150001, 1, 1},    {"planes", Order::planes, 2, 21, 3301},
     {"small_planes", Order::planes, 3001, 5, 9}, {"channels_last", Order::channels_last, 2, 21, 3203},
-    {"gaps", Order::gaps, 59, 19, 131},
+    {"gaps", Order::gaps, 59, 19, 131},          {"whole_rows", Order::rows, 701, 300, 1},
 };
 
 // Everything that the operations of one problem return, as bytes.

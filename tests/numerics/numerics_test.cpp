@@ -72,7 +72,7 @@ class Numerics : public testing::TestWithParam<Dtype> {
   uint64_t seed_ = 0;
 };
 
-constexpr int64_t kClassCounts[] = {1, 2, 3, 7, 10, 15, 16, 17, 21, 63, 64, 65, 100, 1000, 1023, 4099, 32768, 50257};
+constexpr int64_t kClassCounts[] = {1, 2, 3, 7, 10, 15, 16, 17, 21, 63, 64, 65, 100, 255, 256, 1000, 1023, 2048, 4096, 4099, 32768, 50257};
 
 TEST_P(Numerics, ClassCounts) {
   for (int64_t classes : kClassCounts) {

@@ -75,6 +75,8 @@ def case_refused():
         assert expected in text, f"{expected!r} is not in {text}"
 
     bad({"vector": 3}, "vector = 3: lanes are a power of two")
+    bad({"vector": 64, "unroll": 8}, "unroll = 8: vector * unroll, which whole rows take at a time, is no divisor of 256", op="cross_entropy_forward_backward")
+    bad({"vector": 64, "unroll": 4, "class_group": 32}, "class_group = 32: the parts of a row keep at most 16384 bytes", op="cross_entropy_forward", layout="rows")
     bad({"tile": 6}, "tile = 6: not a multiple of vector", layout="planes")
     bad({"prefetch": 1}, "prefetch = 1: strided logits take 0", layout="strided")
     bad({"threads": 12}, "threads = 12: not a multiple of 8 from 8 on, of 16 from 32 on", targets="cuda-sm80")

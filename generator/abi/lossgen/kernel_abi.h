@@ -182,8 +182,8 @@
 #define LOSSGEN_ARGS_row_stats(A) A(in, logits, 2, logit) A(out, argmax, 1, i32) A(out, entropy, 1, acc)
 
 /* Forward and backward in one, for rows that stay in a cache between the passes; d = a. Devices' planes: nll and lse are [x, o]. Host:
- * rows as lossgen_host_fused wants them, a row's gradient before the next row is read. It may replace the logits: where the sum asks for
- * the exact stage, lse is NaN and the row's gradient is not written. */
+ * rows as lossgen_takes_whole_rows wants them, a row's gradient before the next row is read. It may replace the logits: where the sum asks for
+ * the exact stage, or a over it is no finite number, lse is NaN and the row's gradient is not written. */
 #define LOSSGEN_ARGS_cross_entropy_forward_backward(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
 /* For longer rows: of each LOSSGEN_DEVICE_PART classes of a row the maximum and the sum of exp(logits - peak) without the
  * row's own class: [r, part] */
@@ -315,11 +315,12 @@ enum lossgen_divide_by {
 #define LOSSGEN_FEWEST_TERMS_BYTES (16 << 10)
 
 /* Host: rows that have their loss and their gradient made before the next row's. Shorter ones have their logarithms taken for a vector of
- * rows at once instead (128 classes: 57 ns a row, 65 this way; 256: 107 and 94); the terms of longer ones would not stay in L1. */
-#define LOSSGEN_FEWEST_FUSED 256
-#define LOSSGEN_MOST_FUSED_BYTES (16 << 10)
-static inline int lossgen_host_fused(int64_t classes, int64_t accumulator_bytes) {
-  return classes >= LOSSGEN_FEWEST_FUSED && classes * accumulator_bytes <= LOSSGEN_MOST_FUSED_BYTES;
+ * rows at once instead (128 classes: 57 ns a row, 65 this way; 256: 107 and 94); the terms of longer ones would not stay in L1, and
+ * 16 KiB is the most that Halide puts on the stack. */
+#define LOSSGEN_FEWEST_WHOLE_ROW 256
+#define LOSSGEN_MOST_WHOLE_ROW_BYTES (16 << 10)
+static inline int lossgen_takes_whole_rows(int64_t classes, int64_t accumulator_bytes) {
+  return classes >= LOSSGEN_FEWEST_WHOLE_ROW && classes * accumulator_bytes <= LOSSGEN_MOST_WHOLE_ROW_BYTES;
 }
 
 /* No kernel call has more rows (host): what kernels keep per row has room for so many on the stack. */

@@ -30,7 +30,8 @@ const char *meaning(const std::string &parameter) {
        "out"},
       {"prefetch", "vectors (of few known classes rows, of planes classes) ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
       {"class_group",
-       "planes: classes added to a pixel's sum while it is in a register; rows of few known classes: lanes along them; "
+       "planes: classes added to a pixel's sum while it is in a register; rows: parts of one that are walked together, as many streams for "
+       "the hardware to follow; rows of few known classes: lanes along them; "
        "GPU, a thread a row: loads that go out together"},
       {"tile",
        "pixels, or rows of few known classes, whose sums stay in L1 between the passes over the classes; GPU: rows "

@@ -114,15 +114,15 @@ void settle_stages(Unit *unit) {
     return;
   }
   if (!gradient) return;
-  const auto is_fused = [&](const Shape &s) {
-    return unit->layout == LOSSGEN_LAYOUT_rows && lossgen_host_fused(s.classes, accumulator_type(unit->dtype).bytes());
+  const auto is_whole = [&](const Shape &s) {
+    return unit->layout == LOSSGEN_LAYOUT_rows && lossgen_takes_whole_rows(s.classes, accumulator_type(unit->dtype).bytes());
   };
   const auto keeps_terms = [&](const Shape &s) {
     const int64_t bytes = storage_type(unit->dtype).bytes();
     return s.classes * bytes <= LOSSGEN_MOST_TERMS_BYTES && s.elements() * bytes >= LOSSGEN_FEWEST_TERMS_BYTES;
   };
   std::vector<Shape> others;
-  std::copy_if(unit->shapes.begin(), unit->shapes.end(), std::back_inserter(others), [&](const Shape &s) { return !is_fused(s); });
+  std::copy_if(unit->shapes.begin(), unit->shapes.end(), std::back_inserter(others), [&](const Shape &s) { return !is_whole(s); });
   const bool terms = unit->layout != LOSSGEN_LAYOUT_strided && std::all_of(others.begin(), others.end(), keeps_terms);
   if (others.empty()) unit->stages.clear();
   else if (!terms) unit->stages = {LOSSGEN_STAGE_cross_entropy_backward};
@@ -156,7 +156,12 @@ void add_axes(Unit *unit, bool walks) {
     std::vector<int> distances = steps(16, 1024);
     distances.insert(distances.begin(), 0);
     if (walks && unit->layout == LOSSGEN_LAYOUT_rows) add("prefetch", distances);
-    if (asks_ahead(unit->stages[0]) && unit->layout == LOSSGEN_LAYOUT_rows) add("class_group", steps(1, 8));
+    // Parts of a row are of whole blocks.
+    const Params p = default_params(unit->key(unit->stages[0]));
+    const int64_t block = (int64_t)p.vector * p.unroll * lanes_of(unit->key(unit->stages[0]), p).block;
+    const auto has_parts = [&](const Shape &s) { return s.classes >= 2 * block; };
+    if (asks_ahead(unit->stages[0]) && unit->layout == LOSSGEN_LAYOUT_rows && std::any_of(unit->shapes.begin(), unit->shapes.end(), has_parts))
+      add("class_group", steps(1, 8));
   }
   if (unit->cut >= 0) add("block_bytes", steps(16 << 10, 1 << 20));
 }
