@@ -70,13 +70,13 @@ def case_files():
 
 def case_refused():
     """Combinations that a kernel cannot take are errors before Halide sees them."""
-    def bad(params, expected, targets=NATIVE, **entry):
-        text = emit({"schedules": [{"params": params, **entry}]}, expect=1, targets=targets)
+    def bad(params, expected, *options, targets=NATIVE, **entry):
+        text = emit({"schedules": [{"params": params, **entry}]}, *options, expect=1, targets=targets)
         assert expected in text, f"{expected!r} is not in {text}"
 
     bad({"vector": 3}, "vector = 3: lanes are a power of two")
-    bad({"vector": 64, "unroll": 8}, "unroll = 8: vector * unroll, which whole rows take at a time, is no divisor of 256", op="cross_entropy_forward_backward")
-    bad({"vector": 64, "unroll": 4, "class_group": 32}, "class_group = 32: the parts of a row keep at most 16384 bytes", op="cross_entropy_forward", layout="rows")
+    bad({"vector": 64, "unroll": 8}, "unroll = 8: vector * unroll, which whole rows take at a time, is no divisor of 256", "--ops", "cross_entropy", op="cross_entropy_forward_backward")
+    bad({"vector": 64, "unroll": 4, "class_group": 32}, "class_group = 32: the parts of a row keep at most 16384 bytes", "--ops", "cross_entropy", op="cross_entropy_forward", layout="rows")
     bad({"tile": 6}, "tile = 6: not a multiple of vector", layout="planes")
     bad({"prefetch": 1}, "prefetch = 1: strided logits take 0", layout="strided")
     bad({"threads": 12}, "threads = 12: not a multiple of 8 from 8 on, of 16 from 32 on", targets="cuda-sm80")
