@@ -143,7 +143,8 @@ void check_params(const KernelKey &key, const Params &params) {
     return;
   }
   if (params.vector & (params.vector - 1)) refuse("vector", params.vector, "lanes are a power of two");
-  const int along = lanes_of(key, params).along_classes;
+  const Lanes lanes = lanes_of(key, params);
+  const int along = lanes.along_classes;
   if (along & (along - 1) || along > std::max<int64_t>(1, key.classes))
     refuse("class_group", along, "lanes along few classes are a power of two and no more than the classes");
   const int64_t tile_bytes = params.tile * key.classes * accumulator_type(key.dtype).bytes();
@@ -153,7 +154,6 @@ void check_params(const KernelKey &key, const Params &params) {
   if (along ? params.tile < params.vector || params.tile % params.vector
              : key.layout == LOSSGEN_LAYOUT_planes && !is_unrolled(key.stage) && params.tile % params.vector)
     refuse("tile", params.tile, "not a multiple of vector = " + std::to_string(params.vector));
-  const Lanes lanes = lanes_of(key, params);
   if (lanes.parts > 1 && lanes.vector * lanes.unroll * lanes.parts * accumulator_type(key.dtype).bytes() > kMostTileBytes)
     refuse("class_group", params.class_group, "the parts of a row keep at most " + std::to_string(kMostTileBytes) + " bytes of sums on the stack");
   if (is_whole_row(key) && LOSSGEN_FEWEST_WHOLE_ROW % (params.vector * params.unroll) != 0)

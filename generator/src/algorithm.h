@@ -83,10 +83,10 @@ struct Reduction {
   Halide::RDom classes;
   Halide::Func whole, lanes;  // Lanes.vector: whole(l, r) over unroll * vector lanes, lanes(l, r) over vector of them
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0 (rows: to whole, behind together); what is left over in the next one
-  Halide::Func together;      // Lanes.parts: together(l, r, part, q), added to whole in update 0
   Halide::Func folded;        // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, folded(l, r) sums of many of those
   std::vector<Halide::Func> halves;  // Lanes.vector: sums of half as many lanes each, down to one; func takes that
   Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch
+  Halide::Func together;      // Lanes.parts: together(l, r, part, q), added to whole in update 0
 };
 
 // Lanes.along_classes

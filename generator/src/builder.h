@@ -378,7 +378,7 @@ class Builder {
       }
       define(f(r()), with_block);
       define(f(r()), with_rest);
-      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, {}, {}, stage_.streamed});
+      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, {}, stage_.streamed, {}});
       return once_per_row(name, Values(kept.begin(), kept.begin() + (ptrdiff_t)sums));
     }
     if (lanes_.threads) return over_threads(name, identity, terms, maximum, count, elements_per_load());
@@ -389,7 +389,7 @@ class Builder {
       define(f(row_), identity);
       accumulate(f(row_), terms(k.y * group + k.x), maximum);
       if (group > 1) accumulate(f(row_), terms(count / group * group + rest), maximum);
-      stage_.reductions.push_back({f, k, {}, {}, {}, {}, {}, {}, stage_.streamed});
+      stage_.reductions.push_back({f, k, {}, {}, {}, {}, {}, stage_.streamed, {}});
       return f;
     }
     // Whole steps of vector * unroll classes, each lane its own result; then vector by vector, the last one masked;
@@ -405,15 +405,12 @@ class Builder {
       Halide::Var q("q"), part("part");
       const int parts = stage_.scratch.defined() ? 1 : lanes_.parts;
       const Halide::Expr all_blocks = count / (step * lanes_.block), each = all_blocks / parts;
-      const auto steps_of = [&](const Halide::Expr &at) {
-        Halide::RDom steps(0, lanes_.block, "b");
-        if (without.defined()) steps.where(((at * lanes_.block + steps.x) ^ (without / step)) != 0);
-        return steps;
-      };
       const auto sum_block = [&](Halide::Func f, std::vector<Halide::Expr> at, const Halide::Expr &number) {
-        const Halide::RDom b = steps_of(number);
+        Halide::RDom b(0, lanes_.block, "b");
+        const Halide::Expr in_block = number * lanes_.block + b.x;
+        if (without.defined()) b.where((in_block ^ (without / step)) != 0);
         define(f(at), identity);
-        accumulate(f(at), terms((number * lanes_.block + b.x) * step + l), maximum);
+        accumulate(f(at), terms(in_block * step + l), maximum);
       };
       if (parts > 1) {
         together = Halide::Func(std::string(name) + "_together");
@@ -470,7 +467,7 @@ class Builder {
     Values all = values_at(wide(0, r()), sums);
     for (int i = 1; i < width; i++) all = combine(all, values_at(wide(i, r()), sums), maximum);
     define(f(r()), all);
-    stage_.reductions.push_back({f, k, whole, lanes, block, together, {}, halves, stage_.streamed});
+    stage_.reductions.push_back({f, k, whole, lanes, block, {}, halves, stage_.streamed, together});
     return f;
   }
 

@@ -261,19 +261,17 @@ class LossRun {
     write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
       call(k_.whole_rows, lossgen_args_cross_entropy_forward_backward{&Buffer2(p_, kIn0, b, 0, b.rows), &cls, &a, &nll, &lse, out});
       if (!any_nan(s->lse, b.rows)) return;
-      const auto left = [&](int64_t i) { return s->lse[i] != s->lse[i]; };
-      for (int64_t i = 0, n; i < b.rows; i += n) {
-        for (n = 1; i + n < b.rows && left(i + n) == left(i);) n++;
-        if (left(i)) run_exact(part_of(p_, b, i, n), s->from(i), Buffer2(*out, i, n, p_.matrix[kOut].bytes()));
-      }
+      each_run(b.rows, [&](int64_t i) { return s->lse[i] != s->lse[i]; }, [&](int64_t i, int64_t n, bool left) {
+        if (left) run_exact(part_of(p_, b, i, n), s->from(i), Buffer2(*out, i, n, p_.matrix[kOut].bytes()));
+      });
     });
     if (call_.want_loss) finish_loss(b, s);
   }
 
   void run_exact(const Block &b, const Scratch &s, const Buffer2 &out) const {
+    forward_exact(b, s);
     const Buffer2 in(p_, kIn0, b, 0, b.rows);
-    const Buffer1 cls(s.cls, b.rows), a(s.a, b.rows), nll(s.nll, b.rows), lse(s.lse, b.rows), ref(s.ref, b.rows), sum(s.sum, b.rows);
-    call(k_.exact, lossgen_args_cross_entropy_forward_exact{&in, &cls, &nll, &lse, &ref, &sum});
+    const Buffer1 cls(s.cls, b.rows), a(s.a, b.rows), ref(s.ref, b.rows), sum(s.sum, b.rows);
     call(k_.backward, lossgen_args_cross_entropy_backward{&in, &cls, &a, &a, &ref, &sum, &out});
   }
 
@@ -379,18 +377,19 @@ class LossRun {
       call(k_.forward, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &lse, &ref, &sum});
     }
     // Rows whose cheap reference did not hold (overflow, infinities, NaN) are done again, neighbours together.
-    for (int64_t i = 0; i < b.rows; i++) {
-      if (s->sum[i] <= (S)LOSSGEN_SUM_LIMIT) continue;
-      int64_t n = 1;
-      while (i + n < b.rows && !(s->sum[i + n] <= (S)LOSSGEN_SUM_LIMIT)) n++;
-      const Buffer2 again(p_, kIn0, b, i, n);
-      const Buffer1 c(s->cls + i, n), l(s->nll + i, n), e(s->lse + i, n), r(s->ref + i, n), m(s->sum + i, n);
-      call(k_.exact, lossgen_args_cross_entropy_forward_exact{&again, &c, &l, &e, &r, &m});
+    each_run(b.rows, [&](int64_t i) { return !(s->sum[i] <= (S)LOSSGEN_SUM_LIMIT); }, [&](int64_t i, int64_t n, bool again) {
+      if (!again) return;
+      forward_exact(part_of(p_, b, i, n), s->from(i));
       if (!s->any_redone) std::fill(s->redone, s->redone + b.rows, false);
       s->any_redone = true;
       std::fill(s->redone + i, s->redone + i + n, true);
-      i += n;
-    }
+    });
+  }
+
+  void forward_exact(const Block &b, const Scratch &s) const {
+    const Buffer2 in(p_, kIn0, b, 0, b.rows);
+    const Buffer1 cls(s.cls, b.rows), nll(s.nll, b.rows), lse(s.lse, b.rows), ref(s.ref, b.rows), sum(s.sum, b.rows);
+    call(k_.exact, lossgen_args_cross_entropy_forward_exact{&in, &cls, &nll, &lse, &ref, &sum});
   }
 
   // From nll: smoothing, z-loss and weights of a kept row.
@@ -455,13 +454,12 @@ class LossRun {
     if (!s->terms || !s->any_redone) return write_gradient(b, *s, d, s->terms);
     // Those with terms and those without in turns: a row's bits are its own, whatever its neighbours hold.
     const int64_t step = p_.layout == LOSSGEN_LAYOUT_planes ? 1 : scratch_.pitch;
-    for (int64_t i = 0, n; i < b.rows; i += n) {
-      for (n = 1; i + n < b.rows && s->redone[i + n] == s->redone[i];) n++;
+    each_run(b.rows, [&](int64_t i) { return s->redone[i]; }, [&](int64_t i, int64_t n, bool redone) {
       Scratch part = s->from(i);
       part.terms += i * step;
       if (part.gradient) part.gradient += i * step * p_.matrix[kOut].bytes();  // perhaps in the terms' place
-      write_gradient(part_of(p_, b, i, n), part, d + i, !s->redone[i]);
-    }
+      write_gradient(part_of(p_, b, i, n), part, d + i, !redone);
+    });
   }
 
   void write_gradient(const Block &b, const Scratch &s, const S *d, bool from_terms) const {

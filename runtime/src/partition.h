@@ -60,6 +60,16 @@ class Blocks {
   int64_t at_, chunk_, chunk_stop_;
 };
 
+// use(first, rows, mark) for neighbours whose mark(row) is the same; using rows may change their marks.
+template <class Mark, class Use>
+void each_run(int64_t rows, Mark &&mark, Use &&use) {
+  for (int64_t i = 0, n; i < rows; i += n) {
+    const bool marked = mark(i);
+    for (n = 1; i + n < rows && mark(i + n) == marked;) n++;
+    use(i, n, marked);
+  }
+}
+
 // use(chunk, first, rows) for the parts of a block that belong to different chunks.
 template <class Use>
 void each_chunk(const Problem &p, const Block &b, Use &&use) {

@@ -1,7 +1,6 @@
 #include "space.h"
 
 #include <algorithm>
-#include <iterator>
 #include <stdexcept>
 
 #include "device_space.h"
@@ -121,12 +120,12 @@ void settle_stages(Unit *unit) {
     const int64_t bytes = storage_type(unit->dtype).bytes();
     return s.classes * bytes <= LOSSGEN_MOST_TERMS_BYTES && s.elements() * bytes >= LOSSGEN_FEWEST_TERMS_BYTES;
   };
-  std::vector<Shape> others;
-  std::copy_if(unit->shapes.begin(), unit->shapes.end(), std::back_inserter(others), [&](const Shape &s) { return !is_whole(s); });
-  const bool terms = unit->layout != LOSSGEN_LAYOUT_strided && std::all_of(others.begin(), others.end(), keeps_terms);
-  if (others.empty()) unit->stages.clear();
+  const auto whole = std::count_if(unit->shapes.begin(), unit->shapes.end(), is_whole);
+  const bool terms = unit->layout != LOSSGEN_LAYOUT_strided &&
+                     std::all_of(unit->shapes.begin(), unit->shapes.end(), [&](const Shape &s) { return is_whole(s) || keeps_terms(s); });
+  if (whole == (int64_t)unit->shapes.size()) unit->stages.clear();
   else if (!terms) unit->stages = {LOSSGEN_STAGE_cross_entropy_backward};
-  if (others.size() < unit->shapes.size()) unit->stages.push_back(LOSSGEN_STAGE_cross_entropy_forward_backward);
+  if (whole > 0) unit->stages.push_back(LOSSGEN_STAGE_cross_entropy_forward_backward);
 }
 
 std::vector<int> steps(int low, int high) {
@@ -137,8 +136,9 @@ std::vector<int> steps(int low, int high) {
 
 void add_axes(Unit *unit, bool walks) {
   const auto add = [&](const char *param, std::vector<int> values) { add_axis(unit, param, std::move(values)); };
-  const int lanes = default_params(unit->key(unit->stages[0])).vector;
-  add("vector", steps(std::max(1, lanes / 2), lanes * 4));
+  const KernelKey key = unit->key(unit->stages[0]);
+  const Params p = default_params(key);
+  add("vector", steps(std::max(1, p.vector / 2), p.vector * 4));
   if (is_unrolled(unit->stages[0]) && unit->layout == LOSSGEN_LAYOUT_rows) {
     add("class_group", steps(1, 16));
     add("tile", steps(16, 256));
@@ -157,10 +157,8 @@ void add_axes(Unit *unit, bool walks) {
     distances.insert(distances.begin(), 0);
     if (walks && unit->layout == LOSSGEN_LAYOUT_rows) add("prefetch", distances);
     // Parts of a row are of whole blocks.
-    const Params p = default_params(unit->key(unit->stages[0]));
-    const int64_t block = (int64_t)p.vector * p.unroll * lanes_of(unit->key(unit->stages[0]), p).block;
-    const auto has_parts = [&](const Shape &s) { return s.classes >= 2 * block; };
-    if (asks_ahead(unit->stages[0]) && unit->layout == LOSSGEN_LAYOUT_rows && std::any_of(unit->shapes.begin(), unit->shapes.end(), has_parts))
+    const auto has_parts = [&](const Shape &s) { return s.classes >= 2 * (int64_t)p.vector * p.unroll * lanes_of(key, p).block; };
+    if (asks_ahead(key.stage) && unit->layout == LOSSGEN_LAYOUT_rows && std::any_of(unit->shapes.begin(), unit->shapes.end(), has_parts))
       add("class_group", steps(1, 8));
   }
   if (unit->cut >= 0) add("block_bytes", steps(16 << 10, 1 << 20));
