@@ -24,26 +24,6 @@ define weak_odr float @lossgen_scaled(float %p, float %t) #0 {
   ret float %r
 }
 
-; floor(t); 9: towards minus infinity, no exceptions. Halide's own takes 8 lanes.
-define weak_odr <16 x float> @lossgen_floorx16(<16 x float> %t) #0 {
-  %r = call <16 x float> @llvm.x86.avx512.mask.rndscale.ps.512(<16 x float> %t, i32 9, <16 x float> zeroinitializer, i16 -1, i32 4)
-  ret <16 x float> %r
-}
-define weak_odr <8 x float> @lossgen_floorx8(<8 x float> %t) #0 {
-  %r = call <8 x float> @llvm.x86.avx512.mask.rndscale.ps.256(<8 x float> %t, i32 9, <8 x float> zeroinitializer, i8 -1)
-  ret <8 x float> %r
-}
-define weak_odr <4 x float> @lossgen_floorx4(<4 x float> %t) #0 {
-  %r = call <4 x float> @llvm.x86.avx512.mask.rndscale.ps.128(<4 x float> %t, i32 9, <4 x float> zeroinitializer, i8 -1)
-  ret <4 x float> %r
-}
-define weak_odr float @lossgen_floor(float %t) #0 {
-  %t4 = insertelement <4 x float> zeroinitializer, float %t, i32 0
-  %r4 = call <4 x float> @lossgen_floorx4(<4 x float> %t4)
-  %r = extractelement <4 x float> %r4, i32 0
-  ret float %r
-}
-
 ; a * b - c in one rounding, always: left to the optimiser, one of two equal expressions may be fused and the other not.
 define weak_odr <16 x float> @lossgen_fused_subtractx16(<16 x float> %a, <16 x float> %b, <16 x float> %c) #0 {
   %minus = fneg <16 x float> %c
@@ -87,9 +67,6 @@ define weak_odr float @lossgen_fused_add(float %a, float %b, float %c) #0 {
 declare <16 x float> @llvm.x86.avx512.mask.scalef.ps.512(<16 x float>, <16 x float>, <16 x float>, i16, i32)
 declare <8 x float> @llvm.x86.avx512.mask.scalef.ps.256(<8 x float>, <8 x float>, <8 x float>, i8)
 declare <4 x float> @llvm.x86.avx512.mask.scalef.ps.128(<4 x float>, <4 x float>, <4 x float>, i8)
-declare <16 x float> @llvm.x86.avx512.mask.rndscale.ps.512(<16 x float>, i32, <16 x float>, i16, i32)
-declare <8 x float> @llvm.x86.avx512.mask.rndscale.ps.256(<8 x float>, i32, <8 x float>, i8)
-declare <4 x float> @llvm.x86.avx512.mask.rndscale.ps.128(<4 x float>, i32, <4 x float>, i8)
 declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
 declare <8 x float> @llvm.fma.v8f32(<8 x float>, <8 x float>, <8 x float>)
 declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)

@@ -68,7 +68,6 @@ Expr call(const char *name, const std::vector<Expr> &arguments) {
 }
 }  // namespace
 
-Expr floor_of(const Expr &t) { return call("lossgen_floor", {t}); }
 Expr fused_subtract(const Expr &a, const Expr &b, const Expr &c) { return call("lossgen_fused_subtract", {a, b, c}); }
 Expr fused_add(const Expr &a, const Expr &b, const Expr &c) { return call("lossgen_fused_add", {a, b, c}); }
 Expr scale_of(const Expr &p, const Expr &t) { return call("lossgen_scaled", {p, t}); }

@@ -6,9 +6,8 @@
 
 namespace lossgen {
 
-// f32 kernels of x86-64-v4: rounding, fractions and powers of two in one instruction each.
+// f32 kernels of x86-64-v4: powers of two in one instruction, products and sums in one rounding.
 bool has_scale(const KernelKey &key);
-Halide::Expr floor_of(const Halide::Expr &t);
 Halide::Expr fused_subtract(const Halide::Expr &a, const Halide::Expr &b, const Halide::Expr &c);  // a b - c, one rounding
 Halide::Expr fused_add(const Halide::Expr &a, const Halide::Expr &b, const Halide::Expr &c);       // a b + c
 Halide::Expr scale_of(const Halide::Expr &p, const Halide::Expr &t);  // p * 2^floor(t), 0 to inf, NaN for NaN

