@@ -43,16 +43,22 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel, const lossg
     // and 48 1.51, as two of 128 1.55 (minima, a busy machine).
     int64_t pixels = granule;
     while (3 * pixels <= 2 * rows) pixels *= 2;
-    rows = pixels;
+    rows = p.inner.extent <= 2 * pixels ? p.inner.extent : pixels;
   }
-  if (rows > granule) rows -= rows % granule;
+  if (rows > granule && rows < p.inner.extent) rows -= rows % granule;
   p.block_rows = std::min({rows, kMaxBlockRows, p.inner.extent});
 
   // A fiftieth of what a thread has at least; smaller ones would cost more in sums than they even out.
   constexpr int64_t kUnitBytes = 4 << 10;
   const int64_t vector = whole ? whole->block_granule : planes ? granule : 1;
+  // Planes that begin anywhere in a cache line share one for each class wherever they are cut, and threads write to it in turns:
+  // (8, 1000, 7, 7), loss and gradient on two threads, 370 us cut every 16 pixels, 207 in whole images.
+  constexpr int64_t kLine = 64, kFewestLines = 16;
+  const int element = p.matrix[kIn0].bytes();
+  const int64_t fewest = planes && p.class_stride[kIn0] * element % kLine != 0 ? kFewestLines * kLine / element : 1;
   int64_t unit = vector;
-  while (2 * unit * row_bytes <= kUnitBytes) unit *= 2;
+  while (2 * unit * row_bytes <= kUnitBytes || unit < fewest) unit *= 2;
+  if (fewest > 1 && p.inner.extent < 2 * unit) unit = p.inner.extent;
   if (p.outer_within) unit = p.block_rows;
   p.unit_rows = std::max<int64_t>(1, std::min(unit, p.inner.extent));
   p.units_per_outer = (p.inner.extent + p.unit_rows - 1) / p.unit_rows;

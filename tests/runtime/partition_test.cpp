@@ -220,6 +220,22 @@ TEST(Partition, ChunksBeginAtCacheLines) {
   }
 }
 
+// Planes off cache lines: a cut elsewhere would have two threads write to one line of every class.
+TEST(Partition, PlanesOffCacheLinesAreCutIntoLongRuns) {
+  for (const Shape &shape : {Shape{8, 1000, 49}, {100, 1000, 49}, {5, 1000, 257}, {40, 150, 300}, {2, 21, 500 * 499}})
+    EXPECT_EQ(cut(shape, false).unit_rows, shape.inner < 512 ? shape.inner : 256) << shape.text();
+  EXPECT_EQ(cut({8, 1000, 64}, false).unit_rows, 16);
+}
+
+// A few pixels more than a block has are no block of their own.
+TEST(Partition, SmallImagesAreOneBlock) {
+  for (const Shape &shape : {Shape{8, 1000, 49}, {40, 150, 300}, {8, 1000, 64}}) {
+    const Problem p = cut(shape, false);
+    Block b;
+    for (Blocks blocks(p, 0, p.cut.chunks); blocks.next(&b);) EXPECT_EQ(b.rows, shape.inner) << shape.text();
+  }
+}
+
 TEST(Partition, NumberOfChunksIsBounded) {
   for (int64_t units = 1; units < INT64_C(1) << 40; units += 1 + units / 7) {
     for (int64_t threads = 1; threads <= kCutThreads; ++threads) {
