@@ -25,13 +25,13 @@ Params x86_defaults(const KernelKey &key) {
   // 32 registers hold more: (1, 19, 1024, 2048) forward, EPYC 9004, 18.9 to 17.6 ms, 17.1 with 16. Of many planes 16 ask for too much at once:
   // (2, 150, 128, 128), a Xeon, 2.3 ms, with 8 1.6. Of kernels that write planes too, 16 cost 5 %; of those of x86-64-v3 a fifth.
   if (key.stage == LOSSGEN_STAGE_cross_entropy_forward && key.target == LOSSGEN_TARGET_x86_64_v4 && key.layout == LOSSGEN_LAYOUT_planes) p.class_group = 8;
-  // Long rows from memory in four streams, steps of two vectors so that nothing spills. A Xeon (family 6, model 207), us a row: (2048, 32768)
-  // forward 11.6 to 10.1, with the gradient 30.8 to 27.0, (1024, 50257) forward 19.5 to 16.2, (100, 32768), in L3, 7.6 to 6.2, (16, 32768), in L2,
-  // 5.5 to 5.7. Not measured on an EPYC. f64, x86-64-v3: no gain; 16 bits and -v2 wait for no memory.
+  // Rows of 8192 classes and more in four parts, 8 KiB ahead in all, steps of two vectors so that nothing spills. A Xeon (family 6, model
+  // 207), us a row: (2048, 32768) forward 11.6 to 10.1, with the gradient 30.8 to 27.0, (1024, 50257) forward 19.5 to 16.2, (100, 32768), in L3,
+  // 7.6 to 6.2, (16, 32768), in L2, 5.5 to 5.7; shorter rows, which have no parts, the same. Not measured on an EPYC. f64, x86-64-v3: no gain; 16
+  // bits and -v2 wait for no memory.
   if (key.stage == LOSSGEN_STAGE_cross_entropy_forward && key.target == LOSSGEN_TARGET_x86_64_v4 && key.layout == LOSSGEN_LAYOUT_rows &&
-      key.dtype == LOSSGEN_DTYPE_f32) {
+      key.dtype == LOSSGEN_DTYPE_f32)
     p.class_group = 4, p.unroll = 2, p.prefetch = 128;
-  }
   p.tile = 256;       // 1 KiB per class: the per-pixel sums and references stay in L1
   p.block_bytes = 128 << 10;  // logits and gradient of a block together take a quarter of a 1 MiB L2
   return p;

@@ -9,7 +9,7 @@ namespace lossgen {
 // e^-709; ExpBy::scale: e^-103), so for x = -inf, saturates at e^88 (e^709), NaN for NaN and for inf - inf. The difference is taken before the
 // scaling by log2(e), so that an offset common to x and the reference costs nothing.
 // What the caller knows about differences from 88 (709) on: nothing; that it will see a sum of these terms, and distrust all but
-// positive finite ones (with ExpBy::scale, beyond 1e5 the sign is lost); that there are none, or only NaN.
+// positive finite ones (with ExpBy::scale, beyond 1e7 the sign is lost); that there are none, or only NaN.
 enum class Above { clamped, checked, bounded };
 // 2^n by shifting n into the exponent's bits; the same in steps that are one NEON instruction each, with equal results; by the
 // instructions that has_scale() promises.

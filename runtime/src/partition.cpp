@@ -20,6 +20,19 @@ Cut::Cut(int64_t all, int64_t threads) : units(all), chunks(all > 0) {
   }
 }
 
+namespace {
+constexpr int64_t kLine = 64, kFewestLines = 16;
+
+// Planes that begin anywhere in a cache line share one for each class wherever they are cut, and threads write to it in turns:
+// (8, 1000, 7, 7), loss and gradient on two threads, medians, 370 us cut every 16 pixels, 207 in whole images. So there are at least so many
+// lines between two cuts, as far as they are no more than a thread must have.
+bool off_lines(const Problem &p) {
+  for (const Matrix t : {kIn0, kOut})
+    if (p.class_stride[t] * p.matrix[kIn0].bytes() % kLine != 0) return true;
+  return false;
+}
+}  // namespace
+
 void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel, const lossgen_kernel *whole) {
   Problem &p = *problem;
   const int64_t row_bytes = std::max<int64_t>(1, p.classes * p.matrix[kIn0].bytes());
@@ -43,7 +56,7 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel, const lossg
     // and 48 1.51, as two of 128 1.55 (minima, a busy machine).
     int64_t pixels = granule;
     while (3 * pixels <= 2 * rows) pixels *= 2;
-    rows = p.inner.extent <= 2 * pixels ? p.inner.extent : pixels;
+    rows = p.inner.extent <= 2 * rows ? p.inner.extent : pixels;  // a few pixels of an image are no block of their own
   }
   if (rows > granule && rows < p.inner.extent) rows -= rows % granule;
   p.block_rows = std::min({rows, kMaxBlockRows, p.inner.extent});
@@ -51,18 +64,16 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel, const lossg
   // A fiftieth of what a thread has at least; smaller ones would cost more in sums than they even out.
   constexpr int64_t kUnitBytes = 4 << 10;
   const int64_t vector = whole ? whole->block_granule : planes ? granule : 1;
-  // Planes that begin anywhere in a cache line share one for each class wherever they are cut, and threads write to it in turns:
-  // (8, 1000, 7, 7), loss and gradient on two threads, 370 us cut every 16 pixels, 207 in whole images.
-  constexpr int64_t kLine = 64, kFewestLines = 16;
-  const int element = p.matrix[kIn0].bytes();
-  const int64_t fewest = planes && p.class_stride[kIn0] * element % kLine != 0 ? kFewestLines * kLine / element : 1;
   int64_t unit = vector;
-  while (2 * unit * row_bytes <= kUnitBytes || unit < fewest) unit *= 2;
-  if (fewest > 1 && p.inner.extent < 2 * unit) unit = p.inner.extent;
+  while (2 * unit * row_bytes <= kUnitBytes) unit *= 2;
+  const int64_t share = 2 * std::max(1, kernel.block_bytes);
+  if (planes && off_lines(p)) {
+    while (unit < kFewestLines * kLine / p.matrix[kIn0].bytes() && 2 * unit * row_bytes <= share) unit *= 2;
+    if (p.inner.extent < 2 * unit && p.inner.extent * row_bytes <= share) unit = p.inner.extent;
+  }
   if (p.outer_within) unit = p.block_rows;
   p.unit_rows = std::max<int64_t>(1, std::min(unit, p.inner.extent));
   p.units_per_outer = (p.inner.extent + p.unit_rows - 1) / p.unit_rows;
-  const int64_t share = 2 * std::max(1, kernel.block_bytes);
   p.most_threads = std::max<int64_t>(1, (p.rows * row_bytes + share - 1) / share);
   p.cut = Cut(p.units_per_outer * p.outer_size, std::min(p.most_threads, kCutThreads));
 }

@@ -1,7 +1,7 @@
 // How the rows of a call are shared among threads. Everything here that a result depends on follows from the shape and the
 // kernels alone, so the bits are the same for any number of threads.
 //
-//   unit   a few rows that stay together: 2 to 4 KiB of logits, or one row, or a vector of the kernels
+//   unit   a few rows that stay together: 2 to 4 KiB of logits, or one row, or a vector of the kernels, or a small image
 //   chunk  units in a row whose losses are added up together; chunks are summed in order
 //   run    chunks in a row that one thread takes at once; depends on the number of threads, results do not
 //   block  several chunks of a run, or some rows of one: what shares a scratch

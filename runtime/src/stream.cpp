@@ -99,10 +99,15 @@ void stream_out(const Problem &p, const Block &b, const char *scratch, int64_t p
   }
   const int64_t bytes = p.matrix[kOut].bytes();
   char *to = p.matrix[kOut].data + b.matrix[kOut] * bytes;
-  // What the next part reads; behind the last one, prefetches of nothing.
-  const char *next = p.matrix[kIn0].data + (b.matrix[kIn0] + b.rows * p.inner.matrix[kIn0]) * bytes;
-  for (int64_t i = 0; i < runs; i++)
-    copy(to + i * stride(kOut) * bytes, scratch + i * pitch * bytes, run * bytes, next + i * stride(kIn0) * bytes);
+  // What the next part reads, perhaps of the next outer index; nobody's if there is none, or if logits are not where gradients are.
+  const bool ends = p.outer_count > 0 && b.first_row + b.rows == p.inner.extent;
+  const int64_t step = ends ? p.outer[p.outer_count - 1].matrix[kIn0] - b.first_row * p.inner.matrix[kIn0] : b.rows * p.inner.matrix[kIn0];
+  const bool alike = stride(kIn0) == stride(kOut);
+  const char *next = alike ? p.matrix[kIn0].data + (b.matrix[kIn0] + step) * bytes : scratch;
+  for (int64_t i = 0; i < runs; i++) {
+    const int64_t at = i * stride(kOut) * bytes;
+    copy(to + at, scratch + i * pitch * bytes, run * bytes, alike ? next + at : next);
+  }
 }
 
 void finish_streams() {

@@ -119,7 +119,7 @@ const Shape kShapes[] = {
     {50, 200000, 1},      {100, 200000, 1},    {17, 3000, 1},        {300, 1000, 1},     {7, 100, 1},
 };
 
-TEST(Partition, WorkIsEvenFrom50RowsAThread) {
+TEST(Partition, WorkIsEvenFrom50UnitsAThread) {
   for (const Shape &shape : kShapes) {
     const Problem p = cut(shape);
     const int64_t units = p.layout == LOSSGEN_LAYOUT_planes ? p.rows / p.unit_rows : p.rows;
@@ -220,11 +220,19 @@ TEST(Partition, ChunksBeginAtCacheLines) {
   }
 }
 
-// Planes off cache lines: a cut elsewhere would have two threads write to one line of every class.
+// Planes off cache lines: a cut elsewhere would have two threads write to one line of every class. But as many threads as ever find work.
 TEST(Partition, PlanesOffCacheLinesAreCutIntoLongRuns) {
-  for (const Shape &shape : {Shape{8, 1000, 49}, {100, 1000, 49}, {5, 1000, 257}, {40, 150, 300}, {2, 21, 500 * 499}})
-    EXPECT_EQ(cut(shape, false).unit_rows, shape.inner < 512 ? shape.inner : 256) << shape.text();
-  EXPECT_EQ(cut({8, 1000, 64}, false).unit_rows, 16);
+  EXPECT_EQ(cut({8, 1000, 49}, false).unit_rows, 49);
+  EXPECT_EQ(cut({8, 1000, 64}, false).unit_rows, 16) << "on lines";
+  EXPECT_EQ(cut({40, 150, 300}, false).unit_rows, 300);
+  EXPECT_EQ(cut({2, 21, 500 * 499}, false).unit_rows, 256);
+  EXPECT_EQ(cut({1, 50257, 500}, false).unit_rows, 16) << "a vector is more than a thread must have";
+  for (const Shape &shape : {Shape{8, 1000, 49}, {5, 1000, 257}, {40, 150, 300}, {1, 50257, 500}, {1, 3000, 2001}}) {
+    const Problem p = cut(shape, false);
+    EXPECT_LE(p.unit_rows * p.classes * 4, std::max<int64_t>(256 << 10, 16 * p.classes * 4)) << shape.text();
+    EXPECT_GE(p.cut.chunks, std::min<int64_t>(p.most_threads, p.cut.units)) << shape.text();
+    EXPECT_GE(p.cut.units * 2, std::min<int64_t>(p.most_threads, (shape.inner + 15) / 16)) << shape.text();
+  }
 }
 
 // A few pixels more than a block has are no block of their own.
