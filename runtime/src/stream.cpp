@@ -41,7 +41,7 @@ __attribute__((target("avx"))) void copy_by_32(char *to, const char *from, int64
 // two parts ahead, most of it is lost. Stores of 32 bytes fill half as much of the store buffer while computing goes on: 45 to 38 and 17.4 to
 // 15.4 ms, another hour; of 64 the same.
 void copy(char *to, const char *from, int64_t bytes, const char *next) {
-  static CopyLines *const copy_lines = cpu_lacks(LOSSGEN_TARGET_x86_64_v3) ? copy_by_16 : copy_by_32;
+  CopyLines *const copy_lines = stream_store_bytes < 32 || cpu_lacks(LOSSGEN_TARGET_x86_64_v3) ? copy_by_16 : copy_by_32;
   const int64_t head = (int64_t)(-(uintptr_t)to % kLine);
   if (bytes < head + kLine) {
     memcpy(to, from, (size_t)bytes);

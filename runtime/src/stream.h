@@ -13,6 +13,7 @@ namespace lossgen {
 // From 16 MiB on: losses of (4000 to 5000, 1000) take 0.7 of the time with logits and gradient in a 32 MiB L3 before, (2000, 1000) 0.8;
 // what is saved below, the reader of the gradient pays.
 inline int64_t streamed_bytes = 16 << 20;  // lossgen_fuzz --stream-from sets it
+inline int stream_store_bytes = 32;        // at most; lossgen_fuzz --stream-by sets it
 bool streams(const Problem &problem);
 // If so, will its lines be written whole? The ends of each run are not, where runs begin anywhere: rows are one long run or
 // long ones, but the runs of planes are short. Decides how bytes are written, not which.

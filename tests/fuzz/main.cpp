@@ -3,6 +3,7 @@
 //   --jobs J             on J threads
 //   --case NUMBER        just this one, with its description
 //   --stream-from BYTES  gradients of so many bytes are written past the caches, where the library does that from 16 MiB on
+//   --stream-by BYTES    16: by stores of so many bytes, as on CPUs without AVX
 //   --only-full          nothing unless LOSSGEN_TEST_FULL is set
 #include <signal.h>
 #include <unistd.h>
@@ -75,7 +76,7 @@ void report(const Case &c, const std::string &problem) {
 }
 
 int usage() {
-  std::fprintf(stderr, "usage: lossgen_fuzz [--cases N] [--seed S] [--jobs J] [--case NUMBER] [--stream-from BYTES]\n"
+  std::fprintf(stderr, "usage: lossgen_fuzz [--cases N] [--seed S] [--jobs J] [--case NUMBER] [--stream-from BYTES] [--stream-by BYTES]\n"
                        "                    [--only-full]\n");
   return 2;
 }
@@ -101,6 +102,7 @@ int main(int argc, char **argv) {
     if (flag == "--cases") cases = std::atoll(value);
     else if (flag == "--seed") seed = std::strtoull(value, nullptr, 0);
     else if (flag == "--stream-from") lossgen::streamed_bytes = std::atoll(value);
+    else if (flag == "--stream-by") lossgen::stream_store_bytes = std::atoi(value);
     else if (flag == "--jobs") jobs = std::min(kMaxJobs, std::max(1, std::atoi(value)));
     else if (flag == "--case") only = std::strtoull(value, nullptr, 0), one = true;
     else return usage();

@@ -38,7 +38,8 @@ lossgen_kernel kernel_of(const Shape &shape) {
   return k;
 }
 
-Problem cut(const Shape &shape, bool split = true) {
+// gradient_stride: of its classes, if there is one (planes).
+Problem cut(const Shape &shape, bool split = true, int64_t gradient_stride = 0) {
   Problem p;
   Tensor &x = p.matrix[kIn0];
   x.type = lossgen_dtype(kDLFloat, 32);
@@ -47,6 +48,11 @@ Problem cut(const Shape &shape, bool split = true) {
   const int64_t strides[] = {shape.classes * shape.inner, shape.inner, 1};
   std::copy(extents, extents + 3, x.shape);
   std::copy(strides, strides + 3, x.stride);
+  if (gradient_stride) {
+    Tensor &g = p.matrix[kOut] = x;
+    g.stride[0] = shape.classes * gradient_stride;
+    g.stride[1] = gradient_stride;
+  }
   p.class_axis = 1;
   EXPECT_EQ(canonicalize(&p), LOSSGEN_OK);
   if (split) split_long_rows(&p);
@@ -224,6 +230,8 @@ TEST(Partition, ChunksBeginAtCacheLines) {
 TEST(Partition, PlanesOffCacheLinesAreCutIntoLongRuns) {
   EXPECT_EQ(cut({8, 1000, 49}, false).unit_rows, 49);
   EXPECT_EQ(cut({8, 1000, 64}, false).unit_rows, 16) << "on lines";
+  EXPECT_EQ(cut({8, 1000, 64}, false, 64).unit_rows, 16);
+  EXPECT_EQ(cut({8, 1000, 64}, false, 65).unit_rows, 64) << "the gradient is off them";
   EXPECT_EQ(cut({40, 150, 300}, false).unit_rows, 300);
   EXPECT_EQ(cut({2, 21, 500 * 499}, false).unit_rows, 256);
   EXPECT_EQ(cut({1, 50257, 500}, false).unit_rows, 16) << "a vector is more than a thread must have";
