@@ -53,6 +53,7 @@ class LossRun {
         parallel_chunks(p_, o, target_bytes(), [&](int64_t first, int64_t end) { count_targets(first, end); });
         if (check && bad_) return report_bad_target(call_);
         total = add_up();
+        counted_ = true;
       }
       find_scale(&total);
     }
@@ -60,7 +61,7 @@ class LossRun {
       if (p_.split()) run_pieces();
       else parallel_chunks(p_, o, logit_bytes(), [&](int64_t first, int64_t end) { run_chunks(first, end); });
       if (!call_.want_grad && check && bad_) return report_bad_target(call_);
-      if (call_.want_loss) total = add_up();
+      if (call_.want_loss) take_losses(add_up(), &total);
     }
     return finish(total);
   }
@@ -79,13 +80,22 @@ class LossRun {
     if (call_.want_grad) {
       if (weighted_) load_weights(b, &s);
       count(s, 0, b.rows, &total);
+      counted_ = true;
       find_scale(&total);
     }
     sums_[0] = {};
     Workspace workspace(call_.options);
     run_block(b, &s, &workspace);
     if (streams_) finish_streams();
-    return finish(call_.want_loss ? sums_[0] : total);
+    if (call_.want_loss) take_losses(sums_[0], &total);
+    return finish(total);
+  }
+
+  // What the targets were counted to, if they were, stays.
+  void take_losses(const Sums &sums, Sums *total) const {
+    if (!counted_) *total = sums;
+    total->loss = sums.loss;
+    total->correct = sums.correct;
   }
 
   // Of every kept row's gradient; total: of the targets.
@@ -141,10 +151,19 @@ class LossRun {
     const int32_t has_ignore = call_.has_ignore, classes = (int32_t)p_.classes;
     const Buffer1 in(data, b.rows), out(cls, b.rows);
     call(k_.classes, lossgen_args_target_classes{&in, &call_.ignore_index, &has_ignore, &classes, &out});
-    if (call_.options.bounds != LOSSGEN_BOUNDS_DEFAULT) return true;
+    if (counted_ || call_.options.bounds != LOSSGEN_BOUNDS_DEFAULT) return true;
     if (lowest(cls, b.rows) >= -1) return true;
     bad_.store(true, std::memory_order_relaxed);
     return false;
+  }
+
+  // Of the next block, while this one is computed and memory rests: (4, 2, 1024, 1024) on a Xeon (family 6, model 207), forward 9.3 to 8.1 ms,
+  // with the gradient 17.9 to 15.5. Into L1, or within the kernel that reads targets: no gain.
+  void ask_for_targets_behind(const Block &b) const {
+    const Tensor &target = p_.row[kTarget];
+    if (p_.inner.row[kTarget] != 1) return;
+    const char *next = target.data + (b.row[kTarget] + b.rows) * target.bytes();
+    for (int64_t i = 0; i < b.rows * target.bytes(); i += 64) __builtin_prefetch(next + i, 0, 2);
   }
 
   // own: the row's own weight; w: that times w[y], 0 for ignored rows.
@@ -167,6 +186,7 @@ class LossRun {
     Block b;
     for (Blocks blocks(p_, first, end); blocks.next(&b);) {
       if (!load_classes(b, s.cls)) return;
+      ask_for_targets_behind(b);
       if (weighted_) load_weights(b, &s);
       each_chunk(p_, b, [&](int64_t chunk, int64_t i, int64_t n) { count(s, i, n, &sums_[chunk]); });
     }
@@ -179,6 +199,7 @@ class LossRun {
     Block b;
     for (Blocks blocks(p_, first, end); blocks.next(&b);) {
       if (!load_classes(b, s.cls) && !call_.want_grad) break;
+      ask_for_targets_behind(b);
       run_block(b, &s, &workspace);
     }
     if (streams_) finish_streams();
@@ -419,7 +440,7 @@ class LossRun {
     const bool reduced = !p_.row[kLoss].defined();
     if (!reduced) store_block(p_, kLoss, b, s->nll);
     each_chunk(p_, b, [&](int64_t chunk, int64_t i, int64_t n) {
-      count(*s, i, n, &sums_[chunk]);
+      if (!counted_) count(*s, i, n, &sums_[chunk]);
       if (reduced) sums_[chunk].loss += sum(s->nll + i, n);
     });
   }
@@ -494,6 +515,7 @@ class LossRun {
   int64_t part_rows_;       // so many of a block's rows go through forward and backward together
   ScratchShape scratch_{};  // of their terms, and of their gradient
   std::atomic<bool> bad_{false};
+  bool counted_ = false;    // targets were checked and counted before, for the gradient
   Sums sums_[kMaxChunks];  // cleared by the run that a chunk is in: all of them are 40 KB, more than a small call
 };
 
