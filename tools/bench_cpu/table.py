@@ -1,4 +1,5 @@
-"""Prints a file of `tools/bench --json` as a Markdown table of docs/performance.md: cross entropy in f32, all cases, each number of threads.
+"""Prints files of `tools/bench --json`, of several the medians, as a Markdown table of docs/performance.md: cross entropy in f32, all cases,
+each number of threads.
 
 A cell is the speed of lossgen as a share of the flat loop that moves the same bytes, and, behind the slash, of the hand-written yardstick (the
 faster one of ordinary and streaming stores). --goals prints what falls short of the goals below instead. Of a file of `tools/bench --peers`: how
@@ -6,6 +7,7 @@ many times lossgen's time each peer takes."""
 
 import argparse
 import json
+import statistics
 
 OPS = {
     "cross_entropy_forward": "forward",
@@ -89,6 +91,14 @@ def short_of_goals(rows):
     print_table(["case", "op"] + [of_threads(n) for n in threads], lines)
 
 
+def medians(runs):
+    same = {}
+    for row in (row for run in runs for row in run["rows"]):
+        same.setdefault(tuple(row[k] for k in ("case", "op", "dtype", "threads", "target", "impl")), []).append(row)
+    numbers = ("median_s", "gbps", "ratio")
+    return [{**rows[0], **{k: statistics.median(row[k] for row in rows) for k in numbers if k in rows[0]}} for rows in same.values()]
+
+
 def beside_peers(rows):
     wanted = columns(list(OPS)[:2], sorted({r["threads"] for r in rows}))
     time = {(r["case"], r["op"], r["threads"], r["impl"]): r["median_s"] for r in rows}
@@ -105,16 +115,19 @@ def beside_peers(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results")
+    parser.add_argument("results", nargs="+")
     parser.add_argument("--dtype", default="f32")
     parser.add_argument("--goals", action="store_true")
     arguments = parser.parse_args()
-    with open(arguments.results) as file:
-        results = json.load(file)
-    rows = [r for r in results["rows"] if r["dtype"] == arguments.dtype and r["op"] in OPS]
-    machine = results["machine"]
+    runs = []
+    for name in arguments.results:
+        with open(name) as file:
+            runs.append(json.load(file))
+    rows = [r for r in medians(runs) if r["dtype"] == arguments.dtype and r["op"] in OPS]
+    machine = runs[0]["machine"]
     versions = f", {machine['peers']}" if "peers" in machine else ""
-    print(f"{machine['cpu']}, {machine['date']}, load {machine['load']}{versions}; `{machine['command']}`\n")
+    more = f", medians of {len(runs)} runs until {runs[-1]['machine']['date']}" if len(runs) > 1 else ""
+    print(f"{machine['cpu']}, {machine['date']}, load {machine['load']}{more}{versions}; `{machine['command']}`\n")
     (short_of_goals if arguments.goals else beside_peers if versions else beside_memory)(rows)
 
 
