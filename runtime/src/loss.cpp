@@ -163,7 +163,7 @@ class LossRun {
     const Tensor &target = p_.row[kTarget];
     if (p_.inner.row[kTarget] != 1) return;
     const char *next = target.data + (b.row[kTarget] + b.rows) * target.bytes();
-    for (int64_t i = 0; i < b.rows * target.bytes(); i += 64) __builtin_prefetch(next + i, 0, 2);
+    for (int64_t i = 0; i < b.rows * target.bytes(); i += kLine) __builtin_prefetch(next + i, 0, 2);
   }
 
   // own: the row's own weight; w: that times w[y], 0 for ignored rows.

@@ -44,8 +44,6 @@ struct Job {
   FpMode fp_mode{};
 };
 
-constexpr size_t kLine = 64;  // what different threads write often lies on different cache lines
-
 struct Pool {
   alignas(kLine) std::atomic<uint64_t> state{0};
   Job job;

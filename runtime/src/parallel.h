@@ -10,6 +10,9 @@
 
 namespace lossgen {
 
+// Bytes of a cache line, of which what different threads write often has its own.
+constexpr int64_t kLine = 64;
+
 // Calls with less memory traffic than this run on the caller's thread. A parked worker needs 5 to 50 us to wake, in
 // which one core streams 50 to 500 KiB: below that the caller would be done before help arrives.
 constexpr int64_t kParallelBytes = 384 * 1024;

@@ -21,7 +21,7 @@ Cut::Cut(int64_t all, int64_t threads) : units(all), chunks(all > 0) {
 }
 
 namespace {
-constexpr int64_t kLine = 64, kFewestLines = 16;
+constexpr int64_t kFewestLines = 16;
 
 // Planes that begin anywhere in a cache line share one for each class wherever they are cut, and threads write to it in turns:
 // (8, 1000, 7, 7), loss and gradient on two threads, medians, 370 us cut every 16 pixels, 207 in whole images. So there are at least so many

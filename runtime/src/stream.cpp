@@ -13,8 +13,6 @@
 namespace lossgen {
 namespace {
 
-constexpr int64_t kLine = 64;
-
 #if defined(__x86_64__)
 constexpr bool kStreams = true;
 
@@ -103,10 +101,11 @@ void stream_out(const Problem &p, const Block &b, const char *scratch, int64_t p
   const bool ends = p.outer_count > 0 && b.first_row + b.rows == p.inner.extent;
   const int64_t step = ends ? p.outer[p.outer_count - 1].matrix[kIn0] - b.first_row * p.inner.matrix[kIn0] : b.rows * p.inner.matrix[kIn0];
   const bool alike = stride(kIn0) == stride(kOut);
-  const char *next = alike ? p.matrix[kIn0].data + (b.matrix[kIn0] + step) * bytes : scratch;
+  const char *next = p.matrix[kIn0].data + (b.matrix[kIn0] + step) * bytes;
   for (int64_t i = 0; i < runs; i++) {
     const int64_t at = i * stride(kOut) * bytes;
-    copy(to + at, scratch + i * pitch * bytes, run * bytes, alike ? next + at : next);
+    const char *from = scratch + i * pitch * bytes;
+    copy(to + at, from, run * bytes, alike ? next + at : from);
   }
 }
 

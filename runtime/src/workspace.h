@@ -8,6 +8,8 @@
 
 #include <lossgen/lossgen.h>
 
+#include "parallel.h"
+
 namespace lossgen {
 
 inline void *allocate(const lossgen_options &o, size_t bytes) {
@@ -27,7 +29,6 @@ class Workspace {
   Workspace(const Workspace &) = delete;
   // Null where there is no memory, or nothing asked for.
   char *take(size_t bytes) {
-    constexpr uintptr_t kLine = 64;
     if (bytes) memory_ = allocate(options_, bytes + kLine);
     return memory_ ? (char *)(((uintptr_t)memory_ + kLine - 1) / kLine * kLine) : nullptr;
   }

@@ -94,7 +94,8 @@ def short_of_goals(rows):
 def medians(runs):
     same = {}
     for row in (row for run in runs for row in run["rows"]):
-        same.setdefault(tuple(row[k] for k in ("case", "op", "dtype", "threads", "target", "impl")), []).append(row)
+        key = tuple(str(row[k]) for k in ("case", "shape", "op", "dtype", "threads", "target", "impl"))  # --shape: cases of one name
+        same.setdefault(key, []).append(row)
     numbers = ("median_s", "gbps", "ratio")
     return [{**rows[0], **{k: statistics.median(row[k] for row in rows) for k in numbers if k in rows[0]}} for rows in same.values()]
 
