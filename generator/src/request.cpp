@@ -31,7 +31,7 @@ const std::vector<Op> &ops() {
         LOSSGEN_STAGE_cross_entropy_backward_general, LOSSGEN_STAGE_cross_entropy_forward_terms,
         LOSSGEN_STAGE_cross_entropy_backward_terms, LOSSGEN_STAGE_cross_entropy_forward_unrolled,
         LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled, LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact,
-        LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact,
+        LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact, LOSSGEN_STAGE_cross_entropy_forward_backward_streamed,
         LOSSGEN_STAGE_row_stats, LOSSGEN_STAGE_log_softmax_forward, LOSSGEN_STAGE_cross_entropy_forward_backward,
         LOSSGEN_STAGE_cross_entropy_forward_parts, LOSSGEN_STAGE_cross_entropy_forward_join,
         LOSSGEN_STAGE_device_targets, LOSSGEN_STAGE_device_losses, LOSSGEN_STAGE_device_sums, LOSSGEN_STAGE_device_total,
@@ -85,6 +85,7 @@ bool device_takes(const KernelKey &k) {
 // Which class counts (0: any) a stage has kernels for.
 bool has_classes(const KernelKey &k) {
   if (is_exact_unrolled(k.stage) && !does_without_reference(k)) return false;
+  if (k.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed && !can_stream(k)) return false;
   if (is_unrolled(k.stage)) return k.layout != LOSSGEN_LAYOUT_strided && k.classes >= 1 && k.classes <= LOSSGEN_MOST_UNROLLED;
   if (has_terms(k.stage)) return k.layout != LOSSGEN_LAYOUT_strided;
   if (is_whole_row(k)) return k.layout == LOSSGEN_LAYOUT_rows && (k.classes == 0 || lossgen_takes_whole_rows(k.classes, accumulator_type(k.dtype).bytes()));

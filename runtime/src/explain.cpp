@@ -54,17 +54,18 @@ void explain_newer(int taken, Text *text) {
 }
 
 // As if a gradient of the logits' layout were written elsewhere.
-bool streams_apart(Problem p) {
-  static char elsewhere;
+Problem with_gradient(Problem p) {
+  alignas(kLine) static char elsewhere;
   p.matrix[kOut] = p.matrix[kIn0];
   p.matrix[kOut].data = &elsewhere;
   p.class_stride[kOut] = p.class_stride[kIn0];
   p.inner.matrix[kOut] = p.inner.matrix[kIn0];
-  return streams(p);
+  return p;
 }
 
 // found: in place, for gradients; apart: with the gradient elsewhere, or none.
 void explain_instead(const Problem &p, const Substitutes &found, const Substitutes &apart, bool gradient, Text *text) {
+  const bool past_caches = streams(with_gradient(p));
   if (p.split()) text->add("  each row in %lld pieces\n", (long long)p.pieces.chunks);
   if (apart.unrolled)
     text->add("  but kernel %s for %d rows at a time%s\n", apart.unrolled->name, (int)apart.unrolled->block_granule,
@@ -74,9 +75,11 @@ void explain_instead(const Problem &p, const Substitutes &found, const Substitut
   if (found.whole_rows) text->add("  but kernel %s: a row's gradient before the next row\n", found.whole_rows->name);
   if (found.forward_terms)
     text->add("  %s exp is kept: kernel %s and its backward\n",
-              p.layout == LOSSGEN_LAYOUT_planes || streams_apart(p) ? "gradients:" : "in place, or few logits:",
+              p.layout == LOSSGEN_LAYOUT_planes || past_caches ? "gradients:" : "in place, or few logits:",
               found.forward_terms->name);
-  if (gradient && !p.split() && streams_apart(p))
+  if (gradient && apart.streamed)
+    text->add("  and where each class of a gradient apart from the logits begins at cache lines, past the caches, kernel %s\n", apart.streamed->name);
+  else if (gradient && !p.split() && past_caches)
     text->add("  a gradient apart from the logits is written past the caches, %lld rows at a time (planes: if its classes begin at cache lines)\n",
               (long long)std::min(p.inner.extent, part_rows(p, apart.unrolled ? apart.unrolled->block_granule : 1)));
 }
@@ -129,7 +132,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   const bool gradient = found->tensors > 1;
   const Substitutes instead = plain ? find_substitutes(p, o, target, gradient, true, false) : Substitutes{};
   if (!p.split()) cut_into_blocks(&p, *first, instead.unrolled);
-  if (plain) explain_instead(p, instead, find_substitutes(p, o, target, gradient, false, false), gradient, text);
+  if (plain) explain_instead(p, instead, find_substitutes(with_gradient(p), o, target, gradient, false, false), gradient, text);
   if (p.rows && p.classes) {
     const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();
     text->add("  blocks of up to %lld rows, summed in %lld chunks, ", (long long)p.block_rows, (long long)p.cut.chunks);

@@ -33,7 +33,7 @@ class LossRun {
     weighted_ = call.weight.defined() || p_.row[kRowWeight].defined();
     uniform_ = !weighted_ && !per_row_gradient && call.options.z_loss == 0 && smoothing_ == 0;
     if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
-    const bool large = call.want_grad && !p_.split() && streams(p_);
+    const bool large = call.want_grad && !p_.split() && !k_.streamed && streams(p_);
     streams_ = large && fills_lines(p_);
     in_place_ = call_.want_grad && p_.matrix[kOut].data == p_.matrix[kIn0].data;
     fills_up_ = k_.unrolled && can_fill_up(p_, *k_.unrolled);
@@ -86,7 +86,7 @@ class LossRun {
     sums_[0] = {};
     Workspace workspace(call_.options);
     run_block(b, &s, &workspace);
-    if (streams_) finish_streams();
+    if (streams_ || k_.streamed) finish_streams();
     if (call_.want_loss) take_losses(sums_[0], &total);
     return finish(total);
   }
@@ -202,7 +202,7 @@ class LossRun {
       ask_for_targets_behind(b);
       run_block(b, &s, &workspace);
     }
-    if (streams_) finish_streams();
+    if (streams_ || k_.streamed) finish_streams();
   }
 
   // For the terms, and for the gradient on its way out: in their place where it is as wide. Where there is no memory: a
@@ -262,7 +262,9 @@ class LossRun {
     if (whole.rows > 0 && in_place_ && k_.unrolled_exact) {
       few.run_in_place(whole, *s);
     } else if (whole.rows > 0) {
-      if (call_.want_grad)
+      if (k_.streamed && on_lines(p_, whole))
+        few.run(k_.streamed, whole, *s, &Buffer2(p_, kOut, whole, 0, whole.rows));
+      else if (call_.want_grad)
         write_out(p_, whole, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) { few.run(k_.unrolled, whole, *s, out); });
       else
         few.run(k_.unrolled, whole, *s, nullptr);

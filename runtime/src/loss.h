@@ -32,6 +32,7 @@ struct LossCall {
 struct Substitutes {
   const lossgen_kernel *unrolled = nullptr;  // of forward (and backward), for whole vectors of rows
   const lossgen_kernel *unrolled_exact = nullptr;  // for what it leaves; null if that is nothing
+  const lossgen_kernel *streamed = nullptr;  // the same as `unrolled`, but the gradient goes past the caches, if it lies for it: see on_lines
   const lossgen_kernel *forward_terms = nullptr, *backward_terms = nullptr;  // with exp computed once
   const lossgen_kernel *whole_rows = nullptr;  // of both passes: a row's gradient before the next row is read
 };

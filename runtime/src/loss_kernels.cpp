@@ -44,6 +44,10 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
          found.unrolled->block_granule % found.unrolled_exact->block_granule != 0 ||
          !is_room(p, *found.unrolled_exact, kMostAgainBytes, kMostAgainRows)))
       found.unrolled = std::exchange(found.unrolled_exact, nullptr);
+    if (gradient && found.unrolled_exact && streams(p) && fills_lines(p)) {
+      const lossgen_kernel *streamed = linked.find(LOSSGEN_STAGE_cross_entropy_forward_backward_streamed);
+      if (streamed && found.unrolled->block_granule % streamed->block_granule == 0) found.streamed = streamed;
+    }
   }
   return found;
 }

@@ -18,6 +18,11 @@ bool streams(const Problem &problem);
 // If so, will its lines be written whole? The ends of each run are not, where runs begin anywhere: rows are one long run or
 // long ones, but the runs of planes are short. Decides how bytes are written, not which.
 bool fills_lines(const Problem &problem);
+// Does each class of a block of planes begin at one, for kernels that write there past the caches themselves?
+inline bool on_lines(const Problem &p, const Block &b) {
+  const int bytes = p.matrix[kOut].bytes();
+  return (uintptr_t)(p.matrix[kOut].data + b.matrix[kOut] * bytes) % kLine == 0 && p.class_stride[kOut] * bytes % kLine == 0;
+}
 
 // Rows of a block in scratch: runs of elements (classes; pixels for planes), each from a cache line on unless they are short.
 struct ScratchShape {

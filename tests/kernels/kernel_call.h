@@ -62,6 +62,7 @@ inline Shape fitting(const lossgen_kernel &kernel, Shape shape) {
   if (kernel.classes) shape.classes = static_cast<int32_t>(kernel.classes);
   const bool whole_vectors = kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled ||
                              kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled ||
+                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed ||
                              kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact ||
                              kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact;
   if (kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward) {

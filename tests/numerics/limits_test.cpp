@@ -3,6 +3,7 @@
 #include <lossgen/accuracy.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "layout.h"
@@ -67,6 +68,40 @@ TEST_P(Limits, OfTermsWithoutAReference) {
       }
     }
   }
+}
+
+// Planes whose classes begin at cache lines have their gradient written past the caches by a kernel of its own (x86-64-v4), and rows at the
+// limits are done again behind it: the same bits as where they begin elsewhere.
+TEST_P(Limits, PastTheCaches) {
+  const int64_t shape[] = {2, 21, 104000}, per_row[] = {2, 104000}, rows = 208000, classes = 21;
+  ASSERT_GE(rows * classes * 4, int64_t{16} << 20);
+  std::vector<float> x(rows * classes), apart(x.size() + 32);
+  std::vector<int16_t> y(rows);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t image = r / shape[2], pixel = r % shape[2];
+    y[r] = static_cast<int16_t>(r % 11 == 0 ? -100 : r % classes);
+    const Row row = r % 1000 < 200 ? kRows[r % std::size(kRows)] : Row{1, static_cast<float>(r % 7), 1};
+    for (int64_t c = 0; c < classes; ++c)
+      x[(image * classes + c) * shape[2] + pixel] = r % 5003 == 0 ? NAN : r % 2003 == 0 && c == 3 ? -INFINITY : c == y[r] ? row.own : row.others;
+  }
+  const DLDataType f32 = lossgen_dtype(kDLFloat, 32);
+  const DLTensor tx = lossgen_tensor(x.data(), f32, 3, shape), ty = lossgen_tensor(y.data(), lossgen_dtype(kDLInt, 16), 2, per_row);
+  lossgen_options o = LOSSGEN_OPTIONS_INIT;
+  o.target = target();
+  char text[4096];
+  ASSERT_GT(lossgen_explain("cross_entropy_forward_backward", &tx, &o, text, sizeof text), 0u) << lossgen_last_error();
+  EXPECT_EQ(std::string(text).find("past the caches, kernel") != std::string::npos, o.target == std::string("x86-64-v4")) << text;
+  const size_t line = 16 - reinterpret_cast<uintptr_t>(apart.data()) / 4 % 16;
+  std::vector<float> gradient[2];
+  float loss[2];
+  for (int off_lines = 0; off_lines < 2; ++off_lines) {
+    float *const out = apart.data() + line + 4 * off_lines;
+    DLTensor tg = lossgen_tensor(out, f32, 3, shape), tl = lossgen_tensor(&loss[off_lines], f32, 0, nullptr);
+    ASSERT_EQ(lossgen_cross_entropy_forward_backward(&tx, &ty, &o, &tl, &tg, nullptr), LOSSGEN_OK) << lossgen_last_error();
+    gradient[off_lines].assign(out, out + x.size());
+  }
+  EXPECT_EQ(memcmp(&loss[0], &loss[1], sizeof *loss), 0);
+  EXPECT_EQ(memcmp(gradient[0].data(), gradient[1].data(), x.size() * sizeof(float)), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Target, Limits, testing::ValuesIn(host_targets()), target_case_name);

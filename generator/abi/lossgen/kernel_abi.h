@@ -130,6 +130,9 @@
  * and without fused multiply-adds (x86-64-v2), the stages above are these. */
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled_exact(A) LOSSGEN_ARGS_cross_entropy_forward_unrolled(A)
 #define LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled_exact(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
+/* As cross_entropy_forward_backward_unrolled, grad_logits past the caches: it begins at a multiple of 64 bytes, and so does each of its
+ * classes. Planes, f32 and f64, where a vector has 64 bytes (x86-64-v4). */
+#define LOSSGEN_ARGS_cross_entropy_forward_backward_streamed(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
 
 /* Label smoothing: reference as in the exact stage; dot = sum over c of weight[c] * (logits[c] - ref) */
 #define LOSSGEN_ARGS_cross_entropy_forward_general(A) \
@@ -290,6 +293,7 @@ enum lossgen_divide_by {
   S(cross_entropy_forward_backward_unrolled) \
   S(cross_entropy_forward_unrolled_exact) \
   S(cross_entropy_forward_backward_unrolled_exact) \
+  S(cross_entropy_forward_backward_streamed) \
   S(cross_entropy_probs_forward)   \
   S(cross_entropy_probs_backward)  \
   S(row_stats)                     \

@@ -1,0 +1,19 @@
+// Lowering passes: how kernels of planes meet memory, where no schedule can say it. The pipeline that gets one deletes it.
+#pragma once
+#include <string>
+
+#include <Halide.h>
+
+namespace lossgen {
+
+// Each vector that is loaded of an input asks for the one `ahead` elements further on. Halide's own prefetch asks for a vector of every
+// plane before the first one is loaded, more lines than a core has on their way, and finds nothing to do where two outputs share a loop.
+Halide::Internal::IRMutator *ask_with_loads(const std::string &input, int ahead);
+
+// An output is written past the caches, vectors of 64 bytes at multiples of 64 bytes.
+Halide::Internal::IRMutator *store_past_caches(const std::string &output);
+
+// What a kernel writes and reads again Halide takes for its own memory, aligned to vectors. Of outputs that is not so.
+Halide::Internal::IRMutator *read_unaligned(const std::string &output);
+
+}  // namespace lossgen
