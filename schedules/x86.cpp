@@ -21,8 +21,13 @@ Params x86_defaults(const KernelKey &key) {
   // Of many planes, the hardware follows few: (4, 21, 500, 500) forward, known classes, EPYC 9004, 13.0 to 10.8 ms; (2, 150, 128, 128)
   // forward, a Xeon, 3.2 to 1.6, in place 4.1 to 3.0. Rows of known classes: default_params.
   if (key.layout == LOSSGEN_LAYOUT_planes) p.prefetch = 8;
-  // Each vector of known classes asks for the one 256 bytes on (memory_passes.h).
-  if (is_unrolled(key.stage)) p.prefetch = key.layout == LOSSGEN_LAYOUT_planes ? 256 / (p.vector * storage_type(key.dtype).bytes()) : 0;
+  // Each vector of known classes asks for the one 256 bytes on (memory_passes.h). A Xeon (family 6, model 207), ms: (4, 21, 500, 500) forward,
+  // x86-64-v3, 13.0 to 10.7; with the gradient, -v4, 12.3 to 11.8, (1, 19, 1024, 2048) 28.4 to 25.9. Gradients in place (the exact stage) lose up
+  // to 5 %, those of x86-64-v2 10 %, those of -v3 gain nothing.
+  if (is_unrolled(key.stage)) {
+    const bool asks = key.layout == LOSSGEN_LAYOUT_planes && (is_forward_unrolled(key.stage) || (key.target == LOSSGEN_TARGET_x86_64_v4 && !has_reference(key)));
+    p.prefetch = asks ? 256 / (p.vector * storage_type(key.dtype).bytes()) : 0;
+  }
   p.class_group = key.layout == LOSSGEN_LAYOUT_planes ? 4 : 1;  // four exponentials in flight per pixel vector
   // 32 registers hold more: (1, 19, 1024, 2048) forward, EPYC 9004, 18.9 to 17.6 ms, 17.1 with 16. Of many planes 16 ask for too much at once:
   // (2, 150, 128, 128), a Xeon, 2.3 ms, with 8 1.6. Of kernels that write planes too, 16 cost 5 %; of those of x86-64-v3 a fifth.

@@ -47,6 +47,9 @@ inline bool is_unrolled(lossgen_stage_id stage) {
   return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled || stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled ||
          stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed || is_exact_unrolled(stage);
 }
+inline bool is_forward_unrolled(lossgen_stage_id stage) {
+  return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled || stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact;
+}
 // Whether the unrolled stages do without a reference, and have exact ones beside them. exp(x) is off by 1e-8 |x| because log2(e) is,
 // but by the same power in all terms of a row if the product with it is not rounded, which x86-64-v2 does. Below 8 classes a maximum
 // costs next to nothing: 2 classes, 8.8 ms with and without, before they had an algorithm of their own.

@@ -195,7 +195,7 @@ Algorithm cross_entropy_of_whole_rows(Builder &b) {
 
 // Both passes in one stage: for a few classes known at compile time, and on devices.
 Algorithm cross_entropy_fused(Builder &b) {
-  const bool backward = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward_unrolled && b.key().stage != LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact;
+  const bool backward = !is_forward_unrolled(b.key().stage);
   const bool exact = has_reference(b.key());
   // One lane per row, all classes in registers: what belongs to the row's class is picked among them.
   const bool picks = is_unrolled(b.key().stage) && !b.along_classes();
