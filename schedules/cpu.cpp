@@ -29,16 +29,16 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   for (int i = 0; i < lanes.num_update_definitions(); i++)
     lanes.update(i).reorder(lane, lanes.rvars(i)[0]).vectorize(lane);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
-  const bool prefetch = p.prefetch && reduction.streamed.defined() && !s.scratch.defined() && !s.kept.defined();
+  const bool prefetch = p.prefetch && reduction.walked.defined() && !s.scratch.defined() && !s.kept.defined();
   const RVar t = lanes.rvars(0)[0];
-  if (prefetch) lanes.update(0).prefetch(reduction.streamed, t, t, p.prefetch, PrefetchBoundStrategy::NonFaulting);
+  if (prefetch) lanes.update(0).prefetch(reduction.walked, t, t, p.prefetch, PrefetchBoundStrategy::NonFaulting);
   keep_on_stack(whole, LoopLevel(f, s.r));
   whole.bound_extent(lane, p.vector * p.unroll).split(lane, group, l, p.vector).vectorize(l).unroll(group);
   auto walk = [&](Halide::Stage sum, const std::vector<VarOrRVar> &loops, int distance) {
     std::vector<VarOrRVar> order = {l, group};
     order.insert(order.end(), loops.begin(), loops.end());
     sum.split(lane, group, l, p.vector).reorder(order).vectorize(l).unroll(group);
-    if (distance && prefetch) sum.prefetch(reduction.streamed, group, group, distance, PrefetchBoundStrategy::NonFaulting);
+    if (distance && prefetch) sum.prefetch(reduction.walked, group, group, distance, PrefetchBoundStrategy::NonFaulting);
   };
   int update = 0;
   if (Func together = reduction.together; together.defined()) {
@@ -73,7 +73,7 @@ void walk_along_classes(const Algorithm &s, Func f, const Params &p, int parts) 
     order.push_back(s.r);
     steps.allow_race_conditions().split(vars[0], group, lane, p.vector).reorder(order).vectorize(lane).unroll(group);
     if (vars.size() == 3) steps.unroll(vars[1]);
-    if (distance) steps.prefetch(s.streamed, group, group, distance, PrefetchBoundStrategy::NonFaulting);
+    if (distance) steps.prefetch(s.walked, group, group, distance, PrefetchBoundStrategy::NonFaulting);
   };
   if (parts > 1) walk(p.prefetch / parts);
   walk(p.prefetch);
@@ -85,7 +85,7 @@ void walk_along_classes(const Algorithm &s, Func f, const Params &p, int parts) 
       continue;
     }
     rest.reorder(vars[0], vars[1], s.r);
-    if (p.prefetch) rest.prefetch(s.streamed, vars[1], vars[1], p.prefetch, PrefetchBoundStrategy::NonFaulting);
+    if (p.prefetch) rest.prefetch(s.walked, vars[1], vars[1], p.prefetch, PrefetchBoundStrategy::NonFaulting);
   }
 }
 
@@ -170,9 +170,9 @@ void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
 // where nothing is to be asked for.
 void ask_ahead(Halide::Stage walk, const Algorithm &s, const KernelKey &key, const VarOrRVar &step, int distance) {
   if (!asks_ahead(key.stage) || distance == 0 || (key.classes && key.classes <= kFollowedPlanes)) return;
-  Expr scattered = s.streamed.dim(1).stride() >= kPageBytes / s.streamed.type().bytes();
-  if (!key.classes) scattered = scattered && s.streamed.dim(1).extent() > kFollowedPlanes;
-  walk.specialize(scattered).prefetch(s.streamed, s.r, step, distance, PrefetchBoundStrategy::GuardWithIf);
+  Expr scattered = s.walked.dim(1).stride() >= kPageBytes / s.walked.type().bytes();
+  if (!key.classes) scattered = scattered && s.walked.dim(1).extent() > kFollowedPlanes;
+  walk.specialize(scattered).prefetch(s.walked, s.r, step, distance, PrefetchBoundStrategy::GuardWithIf);
 }
 
 // Vectors along the rows (pixels). Sums live in a tile-sized stack array; class_group classes are added to a pixel's
@@ -246,7 +246,7 @@ Spread over_a_tile(const Algorithm &s, const KernelKey &key, const Params &p, in
   Spread spread;
   spread.elements = p.tile * (int)key.classes;
   spread.ahead = p.prefetch * (int)key.classes;
-  spread.elements_per_line = 64 / s.streamed.type().bytes();
+  spread.elements_per_line = 64 / s.walked.type().bytes();
   const int lines = spread.lines(), vectors = p.tile / p.vector;
   for (const Func &f : s.flat_terms) spread.add(f.name(), spread.elements / p.vector, lines * 3 / 8);
   for (const RowSums &sums : s.row_sums) spread.add(sums.parts.name(), p.tile / rows_at_once, lines / 4 / (int)s.row_sums.size());
@@ -283,7 +283,7 @@ void schedule_few_classes(Algorithm &s, const KernelKey &key, const Params &p, i
   }
   const int at_once = std::min(p.unroll, p.vector);
   const auto prefetch = [&](Func f, int rows_of_a_step) {
-    if (p.prefetch) f.prefetch(s.streamed, s.r, s.r, std::max(1, p.prefetch / rows_of_a_step), PrefetchBoundStrategy::NonFaulting);
+    if (p.prefetch) f.prefetch(s.walked, s.r, s.r, std::max(1, p.prefetch / rows_of_a_step), PrefetchBoundStrategy::NonFaulting);
   };
   for (Func &f : s.terms) {
     keep_on_stack(f, level);
@@ -296,7 +296,7 @@ void schedule_few_classes(Algorithm &s, const KernelKey &key, const Params &p, i
     keep_on_stack(f, level);
     f.bound_storage(i, p.tile * (int)key.classes).split(i, i, lane, p.vector, TailStrategy::RoundUp).vectorize(lane);
     // One with each vector, which s.spread hands out: the lines of 16 rows asked for together come in too late.
-    if (p.prefetch) f.prefetch(s.streamed, i, i, p.prefetch * (int)key.classes / p.vector, PrefetchBoundStrategy::NonFaulting);
+    if (p.prefetch) f.prefetch(s.walked, i, i, p.prefetch * (int)key.classes / p.vector, PrefetchBoundStrategy::NonFaulting);
   }
   // Of a tile of one vector Halide makes no loops over its rows.
   if (p.prefetch && !s.flat_terms.empty() && p.tile > p.vector) s.spread = over_a_tile(s, key, p, at_once);

@@ -38,7 +38,7 @@ void reduce_in_block(Algorithm &s, Reduction &reduction, const Params &p, LoopLe
     const std::vector<RVar> k = sum.rvars(0);
     sum.update().unroll(k[0]).unroll(k[1]);
     if (vector == 1) return;
-    Func loaded = s.streamed.in(sum);
+    Func loaded = s.walked.in(sum);
     loaded.compute_at(sum, k[1]).bound_extent(loaded.args()[0], vector).vectorize(loaded.args()[0]);
   };
   walk(whole);
@@ -143,7 +143,7 @@ void schedule_few_classes(Algorithm &s, const Params &p) {
   // An odd pitch: neither along the classes nor along the rows do threads meet in one bank.
   if (!s.reductions.empty()) {
     Var some("some");
-    Func cached = s.streamed.in();
+    Func cached = s.walked.in();
     const Var c = cached.args()[0], r = cached.args()[1];
     cached.compute_at(level);
     cached.split(r, once, r, rows, TailStrategy::GuardWithIf);

@@ -147,8 +147,6 @@ void check_params(const KernelKey &key, const Params &params) {
   const int along = lanes.along_classes;
   if (along & (along - 1) || along > std::max<int64_t>(1, key.classes))
     refuse("class_group", along, "lanes along few classes are a power of two and no more than the classes");
-  if (key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed && params.vector * storage_type(key.dtype).bytes() != 64)
-    refuse("vector", params.vector, "what goes past the caches is vectors of 64 bytes");
   const int64_t tile_bytes = params.tile * key.classes * accumulator_type(key.dtype).bytes();
   if (along && tile_bytes > kMostTileBytes)
     refuse("tile", params.tile, "rows of few classes keep at most " + std::to_string(kMostTileBytes) + " bytes of terms on the stack");

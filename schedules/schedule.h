@@ -13,7 +13,7 @@ namespace lossgen {
 struct Params {
   int vector = 0;         // lanes
   int unroll = 1;         // rows: vectors per step along the classes; few known classes: rows at a time; arm64's planes: vectors of a class
-  int prefetch = 0;       // rows: vectors ahead of the one being read, of few known classes rows; planes: classes (asks_ahead); 0 = none
+  int prefetch = 0;       // rows: vectors ahead of the one being read, of few known classes rows; planes: classes (asks_ahead), of known classes vectors; 0 = none
   int class_group = 1;    // planes: classes walked together; rows: parts of one (Lanes.parts); rows of few known classes: lanes along them, 1 = one lane per row
   int tile = 0;           // rows (pixels) that stay in L1 between the passes: of planes, of few known classes
   int block_bytes = 0;    // logits handed to one kernel call

@@ -22,8 +22,8 @@ Params x86_defaults(const KernelKey &key) {
   // forward, a Xeon, 3.2 to 1.6, in place 4.1 to 3.0. Rows of known classes: default_params.
   if (key.layout == LOSSGEN_LAYOUT_planes) p.prefetch = 8;
   // Each vector of known classes asks for the one 256 bytes on (memory_passes.h). A Xeon (family 6, model 207), ms: (4, 21, 500, 500) forward,
-  // x86-64-v3, 13.0 to 10.7; with the gradient, -v4, 12.3 to 11.8, (1, 19, 1024, 2048) 28.4 to 25.9. Gradients in place (the exact stage) lose up
-  // to 5 %, those of x86-64-v2 10 %, those of -v3 gain nothing.
+  // 7.7 to 7.4; with the gradient, -v4, 12.3 to 11.8, (1, 19, 1024, 2048) 28.4 to 25.9. Gradients in place (the exact stage) lose by
+  // it, (1, 19, 1024, 2048) 22.2 to 23.3, -v3 35 to 42, -v2 65.8 to 70.9; apart, -v3 gains nothing and -v2 loses as much.
   if (is_unrolled(key.stage)) {
     const bool asks = key.layout == LOSSGEN_LAYOUT_planes && (is_forward_unrolled(key.stage) || (key.target == LOSSGEN_TARGET_x86_64_v4 && !has_reference(key)));
     p.prefetch = asks ? 256 / (p.vector * storage_type(key.dtype).bytes()) : 0;

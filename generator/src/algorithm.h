@@ -58,8 +58,7 @@ inline bool does_without_reference(const KernelKey &key) {
 }
 // The gradient by vectors of whole cache lines: see kernel_abi.h.
 inline bool can_stream(const KernelKey &key) {
-  return does_without_reference(key) && key.target == LOSSGEN_TARGET_x86_64_v4 && key.layout == LOSSGEN_LAYOUT_planes &&
-         (key.dtype == LOSSGEN_DTYPE_f32 || key.dtype == LOSSGEN_DTYPE_f64);
+  return does_without_reference(key) && key.target == LOSSGEN_TARGET_x86_64_v4 && key.layout == LOSSGEN_LAYOUT_planes && key.dtype == LOSSGEN_DTYPE_f32;
 }
 inline bool has_reference(const KernelKey &key) { return !does_without_reference(key) || is_exact_unrolled(key.stage); }
 
@@ -93,7 +92,7 @@ struct Reduction {
   Halide::Func block;         // Lanes.block: block(r, q), added to func in update 0 (rows: to whole, behind together); what is left over in the next one
   Halide::Func folded;        // Lanes.threads: whole(t, r) in whole steps, lanes(t, r) with what is left, folded(l, r) sums of many of those
   std::vector<Halide::Func> halves;  // Lanes.vector: sums of half as many lanes each, down to one; func takes that
-  Halide::ImageParam streamed;      // what the walk brings in from memory, to prefetch
+  Halide::ImageParam walked;      // what the walk brings in from memory, to prefetch
   Halide::Func together;      // Lanes.parts: together(l, r, part, q), added to whole in update 0
 };
 
@@ -120,11 +119,11 @@ struct Algorithm {
   Halide::Func scratch;    // f(c, r), planes f(r, c): an output that per_row reads; scratch_values: its row_values
   std::vector<Halide::Func> scratch_values;
   Halide::Func kept;  // f(c, r): a row's terms, on the stack, for a sum and for per_logit, which update 0 makes in whole steps
-  Halide::ImageParam streamed;        // the first input read from memory; undefined if there is none
+  Halide::ImageParam walked;        // the first input read from memory; undefined if there is none
   Halide::Expr class_count;
   lossgen_layout_id layout;
   Spread spread;                      // set by the schedule
-  int ahead = 0;                      // likewise: elements from a vector of `streamed` to the one that is asked for with it
+  int ahead = 0;                      // likewise: elements from a vector of `walked` to the one that is asked for with it
 
   // a(c, r) in the layout's order of dimensions
   std::vector<Halide::Expr> at(const Halide::Expr &c, const Halide::Expr &r) const {

@@ -33,8 +33,8 @@ class Builder {
     stage_.inputs.push_back(p);
     promise(p);
     if (key_.layout == LOSSGEN_LAYOUT_strided) p.dim(0).set_stride(Halide::Expr());
-    if (!stage_.streamed.defined()) {
-      stage_.streamed = p;
+    if (!stage_.walked.defined()) {
+      stage_.walked = p;
       classes_from(p);
     }
     return p;
@@ -43,7 +43,7 @@ class Builder {
   Halide::ImageParam terms(const char *name) {
     Halide::ImageParam p(acc_, 2, name);
     stage_.inputs.push_back(p);
-    stage_.streamed = p;
+    stage_.walked = p;
     classes_from(p);
     promise(p);
     return p;
@@ -106,11 +106,11 @@ class Builder {
   Halide::Func sum_of_classes(const char *name, const Term &term) {
     return over_classes(name, Halide::Internal::make_zero(acc_), term, false);
   }
-  // Several sums in one walk over the classes, which brings `streamed` in from memory: a Func of Tuples. Not unrolled.
-  Halide::Func sums_of_classes(const char *name, const Halide::ImageParam &streamed, const Terms &terms) {
+  // Several sums in one walk over the classes, which brings `walked` in from memory: a Func of Tuples. Not unrolled.
+  Halide::Func sums_of_classes(const char *name, const Halide::ImageParam &walked, const Terms &terms) {
     const size_t count = terms(Halide::Expr(0)).size();
     Halide::Func f = over_classes(name, Values(count, Halide::Internal::make_zero(acc_)), terms, false);
-    stage_.reductions.back().streamed = streamed;
+    stage_.reductions.back().walked = walked;
     return f;
   }
   // Over all classes but y. (== through xor: Halide splits the loop over the classes at a comparison that it can solve,
@@ -163,7 +163,7 @@ class Builder {
   std::vector<Halide::Expr> row() const { return {row_.begin(), row_.end()}; }
   // And as tensors with one element per row count it.
   Halide::Expr index() const {
-    return row_.size() > 1 && three_axes_ ? stage_.o * stage_.streamed.dim(0).extent() + stage_.x : Halide::Expr(r());
+    return row_.size() > 1 && three_axes_ ? stage_.o * stage_.walked.dim(0).extent() + stage_.x : Halide::Expr(r());
   }
   // What a row has is split by parts of LOSSGEN_DEVICE_PART classes: f(r, part) in place of f(r).
   const Halide::Var &split_rows() {
@@ -233,8 +233,8 @@ class Builder {
     Halide::OutputImageParam first = stage_.per_row.output_buffers()[0];
     promise_rows(first);
     if (!device_) return;
-    if (fused_) first.dim(0).set_extent(stage_.streamed.dim(three_axes_ ? 0 : 1).extent());
-    if (fused_ && three_axes_) first.dim(1).set_min(0).set_extent(stage_.streamed.dim(2).extent());
+    if (fused_) first.dim(0).set_extent(stage_.walked.dim(three_axes_ ? 0 : 1).extent());
+    if (fused_ && three_axes_) first.dim(1).set_min(0).set_extent(stage_.walked.dim(2).extent());
     for (Halide::OutputImageParam &p : stage_.per_row.output_buffers()) p.dim(0).set_stride(Halide::Expr());
   }
   // The rows' numbers from what rows() left in their place, row after row behind the loop over all logits. A logarithm at the end of a
@@ -253,7 +253,7 @@ class Builder {
       Halide::Func flat(std::string(name) + "_flat");
       flat(r(), c()) = from_accumulator(key_, value);
       stage_.per_logit = Halide::Func(name);
-      const Halide::ImageParam &shape = stage_.streamed.defined() ? stage_.streamed : last_per_row_;
+      const Halide::ImageParam &shape = stage_.walked.defined() ? stage_.walked : last_per_row_;
       stage_.per_logit(stage_.x, c(), stage_.o) = flat(stage_.o * shape.dim(0).extent() + stage_.x, c());
     } else {
       stage_.per_logit = Halide::Func(name);
@@ -264,7 +264,7 @@ class Builder {
     promise(stage_.per_logit.output_buffer());
     // Walked together with per_row: one loop, if both have the same extents.
     for (const int axis : three_axes_ ? std::vector<int>{0, 2} : std::vector<int>{1})
-      if (fused_) stage_.per_logit.output_buffer().dim(axis).set_extent(stage_.streamed.dim(axis).extent());
+      if (fused_) stage_.per_logit.output_buffer().dim(axis).set_extent(stage_.walked.dim(axis).extent());
     if (stage_.layout == LOSSGEN_LAYOUT_strided) stage_.per_logit.output_buffer().dim(0).set_stride(Halide::Expr());
   }
   // softmax(c, scale) less d where c is the row's class; 0 in ignored rows. Along rows that element is made before the others,
@@ -385,7 +385,7 @@ class Builder {
       }
       define(f(r()), with_block);
       define(f(r()), with_rest);
-      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, {}, stage_.streamed, {}});
+      stage_.reductions.push_back({f, blocks, {}, {}, block, {}, {}, stage_.walked, {}});
       return once_per_row(name, Values(kept.begin(), kept.begin() + (ptrdiff_t)sums));
     }
     if (lanes_.threads) return over_threads(name, identity, terms, maximum, count, elements_per_load());
@@ -396,7 +396,7 @@ class Builder {
       define(f(row_), identity);
       accumulate(f(row_), terms(k.y * group + k.x), maximum);
       if (group > 1) accumulate(f(row_), terms(count / group * group + rest), maximum);
-      stage_.reductions.push_back({f, k, {}, {}, {}, {}, {}, stage_.streamed, {}});
+      stage_.reductions.push_back({f, k, {}, {}, {}, {}, {}, stage_.walked, {}});
       return f;
     }
     // Whole steps of vector * unroll classes, each lane its own result; then vector by vector, the last one masked;
@@ -474,7 +474,7 @@ class Builder {
     Values all = values_at(wide(0, r()), sums);
     for (int i = 1; i < width; i++) all = combine(all, values_at(wide(i, r()), sums), maximum);
     define(f(r()), all);
-    stage_.reductions.push_back({f, k, whole, lanes, block, {}, halves, stage_.streamed, together});
+    stage_.reductions.push_back({f, k, whole, lanes, block, {}, halves, stage_.walked, together});
     return f;
   }
 
@@ -517,7 +517,7 @@ class Builder {
   void promise(Image p) {
     for (int i = 0; i < (three_axes_ ? 3 : 2); i++) p.dim(i).set_min(0);
     if (three_axes_) p.dim(0).set_stride(Halide::Expr());
-    if (!device_ && stage_.streamed.defined()) p.dim(stage_.layout == LOSSGEN_LAYOUT_planes ? 0 : 1).set_extent(row_count());
+    if (!device_ && stage_.walked.defined()) p.dim(stage_.layout == LOSSGEN_LAYOUT_planes ? 0 : 1).set_extent(row_count());
     if (!is_aligned(key_.layout)) return;
     p.set_host_alignment(16);
     p.dim(0).set_extent(in_fours(p.dim(0).extent()));
@@ -528,10 +528,10 @@ class Builder {
   void promise_rows(Image p) {
     p.dim(0).set_min(0);
     if (device_) p.dim(0).set_stride(Halide::Expr());
-    else if (stage_.streamed.defined()) p.dim(0).set_extent(row_count());
+    else if (stage_.walked.defined()) p.dim(0).set_extent(row_count());
   }
   Halide::Expr row_count() const {
-    const Halide::Expr rows = stage_.streamed.dim(stage_.layout == LOSSGEN_LAYOUT_planes ? 0 : 1).extent();
+    const Halide::Expr rows = stage_.walked.dim(stage_.layout == LOSSGEN_LAYOUT_planes ? 0 : 1).extent();
     return lanes_.unrolled ? rows / lanes_.vector * lanes_.vector : rows;
   }
 

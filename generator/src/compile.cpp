@@ -85,13 +85,13 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   if (kernel.sanitize == "address") target.set_feature(Target::ASAN);
   if (kernel.sanitize == "thread") target.set_feature(Target::TSAN);
   if (!algorithm.spread.loops.empty()) pipeline.add_custom_lowering_pass(spread_prefetch(algorithm.spread));
-  if (algorithm.ahead) pipeline.add_custom_lowering_pass(ask_with_loads(algorithm.streamed.name(), algorithm.ahead));
+  if (algorithm.ahead) pipeline.add_custom_lowering_pass(ask_with_loads(algorithm.walked.name(), algorithm.ahead));
   if (kernel.key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed)
     pipeline.add_custom_lowering_pass(store_past_caches(algorithm.per_logit.name()));
   if (is_unrolled(kernel.key.stage) && algorithm.per_row.has_update_definition())
     pipeline.add_custom_lowering_pass(read_unaligned(algorithm.per_row.name()));
   const auto object = outputs.find(OutputFileType::object);
-  // Rows of few classes are used as they come, from L1. (1048576, 21) forward, ms with L1, L2, prefetchnta: a Xeon (family 6, model 207)
+  // Logits of few known classes are used as they come, from L1. (1048576, 21) forward, ms with L1, L2, prefetchnta: a Xeon (family 6, model 207)
   // 13.9, 16.0, 22; an EPYC 9004 with L2 and prefetchnta 13.9, 10.2.
   const PrefetchInto prefetch(is_unrolled(kernel.key.stage) ? Cache::l1 : Cache::l2);
   if (target.has_feature(Target::OpenCL) || outputs.count(OutputFileType::conceptual_stmt))

@@ -1,5 +1,6 @@
 #include "memory_passes.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -10,6 +11,34 @@ using namespace Halide::Internal;
 
 namespace {
 
+// A pass over one buffer's loads or stores, which are there.
+class Pass : public IRMutator {
+ public:
+  explicit Pass(std::string buffer) : buffer_(std::move(buffer)) {}
+  using IRMutator::mutate;
+  Stmt mutate(const Stmt &s) override {
+    depth_++;
+    const Stmt result = IRMutator::mutate(s);
+    if (--depth_ == 0 && !found_) throw std::logic_error("a pass over " + buffer_ + " found nothing to change");
+    return result;
+  }
+
+ protected:
+  bool is_ours(const std::string &name) const { return name == buffer_ || starts_with(name, buffer_ + "."); }
+  // Of whole vectors side by side, the first element.
+  Expr first_of(const Expr &index) {
+    const auto *ramp = index.as<Ramp>();
+    if (!ramp || !is_const_one(ramp->stride)) return {};
+    found_ = true;
+    return ramp->base;
+  }
+  const std::string buffer_;
+  bool found_ = false;
+
+ private:
+  int depth_ = 0;
+};
+
 class FindLoads : public IRVisitor {
  public:
   explicit FindLoads(const std::string &buffer) : buffer_(buffer) {}
@@ -18,63 +47,72 @@ class FindLoads : public IRVisitor {
  private:
   using IRVisitor::visit;
   void visit(const Load *op) override {
-    if (op->name == buffer_ && op->index.as<Ramp>()) found.push_back(op);
+    if (op->name == buffer_) found.push_back(op);
     IRVisitor::visit(op);
   }
   const std::string &buffer_;
 };
 
-class AskWithLoads : public IRMutator {
+class AskWithLoads : public Pass {
  public:
-  AskWithLoads(std::string input, int ahead) : input_(std::move(input)), ahead_(ahead) {}
+  AskWithLoads(const std::string &input, int ahead) : Pass(input), ahead_(ahead) {}
 
  private:
-  using IRMutator::visit;
+  using Pass::visit;
+  Stmt visit(const For *op) override {
+    std::vector<Expr> outside = std::exchange(asked_, {});
+    const Stmt loop = Pass::visit(op);
+    asked_ = std::move(outside);
+    return loop;
+  }
   Stmt visit(const Store *op) override {
-    FindLoads loads(input_);
+    FindLoads loads(buffer_);
     op->value.accept(&loads);
     Stmt s = op;
     for (const Load *load : loads.found) {
-      const Expr at = simplify(load->index.as<Ramp>()->base + ahead_);
-      const std::vector<Expr> line = {Variable::make(Handle(), input_), at, 1, load->type.lanes()};
-      s = Block::make(Evaluate::make(Call::make(load->type.element_of(), Call::prefetch, line, Call::Intrinsic)), s);
+      const Expr first = first_of(load->index);
+      const auto is_asked = [&](const Expr &e) { return equal(e, first); };
+      if (!first.defined() || std::any_of(asked_.begin(), asked_.end(), is_asked)) continue;  // loaded again
+      asked_.push_back(first);
+      const int line = 64 / load->type.bytes();
+      for (int i = 0; i < load->type.lanes(); i += line) s = Block::make(ask(load->type.element_of(), simplify(first + ahead_ + i)), s);
     }
     return s;
   }
-  const std::string input_;
-  const int ahead_;
-};
-
-class StorePastCaches : public IRMutator {
- public:
-  explicit StorePastCaches(std::string output) : output_(std::move(output)) {}
-
- private:
-  using IRMutator::visit;
-  Stmt visit(const Store *op) override {
-    if (op->name != output_) return op;
-    const auto *ramp = op->index.as<Ramp>();
-    const Type t = op->value.type();
-    if (!ramp || !is_const_one(ramp->stride) || !is_const_one(op->predicate) || t.bytes() * t.lanes() != 64)
-      throw std::logic_error("what is stored past the caches is not whole vectors of 64 bytes");
-    const char *store = t.bits() == 64 ? "lossgen_stream_f64" : "lossgen_stream_f32";
-    return Evaluate::make(Call::make(Int(32), store, {Variable::make(Handle(), output_), ramp->base, op->value}, Call::Extern));
+  Stmt ask(const Type &type, const Expr &at) const {
+    return Evaluate::make(Call::make(type, Call::prefetch, {Variable::make(Handle(), buffer_), at, 1, 64 / type.bytes()}, Call::Intrinsic));
   }
-  const std::string output_;
+  const int ahead_;
+  std::vector<Expr> asked_;  // in the loop at hand
 };
 
-class ReadUnaligned : public IRMutator {
+class StorePastCaches : public Pass {
  public:
-  explicit ReadUnaligned(std::string output) : output_(std::move(output)) {}
+  using Pass::Pass;
 
  private:
-  using IRMutator::visit;
+  using Pass::visit;
+  Stmt visit(const Store *op) override {
+    if (!is_ours(op->name)) return op;
+    const Expr first = first_of(op->index);
+    if (!first.defined() || !is_const_one(op->predicate) || op->value.type() != Float(32, 16))
+      throw std::logic_error("what is stored past the caches is not whole vectors of 64 bytes");
+    return Evaluate::make(Call::make(Int(32), "lossgen_stream", {Variable::make(Handle(), buffer_), first, op->value}, Call::Extern));
+  }
+};
+
+class ReadUnaligned : public Pass {
+ public:
+  using Pass::Pass;
+
+ private:
+  using Pass::visit;
   Expr visit(const Load *op) override {
-    if (op->name != output_ && !starts_with(op->name, output_ + ".")) return IRMutator::visit(op);
+    if (!is_ours(op->name)) return Pass::visit(op);
+    found_ = true;
     const Parameter buffer(op->type.element_of(), true, 1, op->name);  // aligned to its elements
     return Load::make(op->type, op->name, mutate(op->index), Buffer<>(), buffer, mutate(op->predicate), ModulusRemainder());
   }
-  const std::string output_;
 };
 
 }  // namespace

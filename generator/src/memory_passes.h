@@ -1,4 +1,4 @@
-// Lowering passes: how kernels of planes meet memory, where no schedule can say it. The pipeline that gets one deletes it.
+// Lowering passes: how kernels of known classes meet memory, where no schedule can say it. The pipeline that gets one deletes it.
 #pragma once
 #include <string>
 
@@ -6,11 +6,11 @@
 
 namespace lossgen {
 
-// Each vector that is loaded of an input asks for the one `ahead` elements further on. Halide's own prefetch asks for a vector of every
+// Each vector that is loaded of an input asks, once in a loop, for the one `ahead` elements further on. Halide's own prefetch asks for a vector of every
 // plane before the first one is loaded, more lines than a core has on their way, and finds nothing to do where two outputs share a loop.
 Halide::Internal::IRMutator *ask_with_loads(const std::string &input, int ahead);
 
-// An output is written past the caches, vectors of 64 bytes at multiples of 64 bytes.
+// An output is written past the caches, vectors of 16 f32 at multiples of 64 bytes.
 Halide::Internal::IRMutator *store_past_caches(const std::string &output);
 
 // What a kernel writes and reads again Halide takes for its own memory, aligned to vectors. Of outputs that is not so.

@@ -1,6 +1,6 @@
 // Stores past the caches. An ordinary store first reads the cache line that it changes: a gradient much larger than the
 // caches passes through memory twice. So kernels leave a few rows of it in scratch, which stays in cache, and from there
-// they are copied by stores that read nothing.
+// they are copied by stores that read nothing. (Planes of known classes may have a kernel that makes such stores itself.)
 #ifndef LOSSGEN_RUNTIME_STREAM_H
 #define LOSSGEN_RUNTIME_STREAM_H
 
@@ -18,7 +18,7 @@ bool streams(const Problem &problem);
 // If so, will its lines be written whole? The ends of each run are not, where runs begin anywhere: rows are one long run or
 // long ones, but the runs of planes are short. Decides how bytes are written, not which.
 bool fills_lines(const Problem &problem);
-// Does each class of a block of planes begin at one, for kernels that write there past the caches themselves?
+// Does each class of a block of planes begin at a line? Kernels that write there past the caches themselves would crash elsewhere.
 inline bool on_lines(const Problem &p, const Block &b) {
   const int bytes = p.matrix[kOut].bytes();
   return (uintptr_t)(p.matrix[kOut].data + b.matrix[kOut] * bytes) % kLine == 0 && p.class_stride[kOut] * bytes % kLine == 0;

@@ -219,7 +219,7 @@ TEST(Sizes, GradientsPastTheCaches) {
     std::vector<int64_t> shape;
   };
   const Large cases[] = {{f32, {5000, 1000}}, {f32, {9001, 1000}}, {f32, {70, 130003}}, {f32, {100001, 100}}, {f32, {2, 21, 450, 464}}, {f32, {2, 21, 450, 451}},
-                         {f64, {4501, 1001}}, {f64, {1, 21, 320, 320}}, {kFloatTypes[3], {17001, 1000}}, {kFloatTypes[2], {1, 19, 1024, 1008}}};
+                         {f64, {4501, 1001}}, {kFloatTypes[3], {17001, 1000}}, {kFloatTypes[2], {1, 19, 1024, 1008}}};
   for (const Large &c : cases) {
     SCOPED_TRACE(testing::PrintToString(c.shape) + ", " + std::to_string(c.dtype.bits) + " bits");
     const size_t size = c.dtype.bits / 8;

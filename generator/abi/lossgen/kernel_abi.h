@@ -131,7 +131,7 @@
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled_exact(A) LOSSGEN_ARGS_cross_entropy_forward_unrolled(A)
 #define LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled_exact(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
 /* As cross_entropy_forward_backward_unrolled, grad_logits past the caches: it begins at a multiple of 64 bytes, and so does each of its
- * classes. Planes, f32 and f64, where a vector has 64 bytes (x86-64-v4). */
+ * classes. Planes, f32, x86-64-v4: vectors of 64 bytes. */
 #define LOSSGEN_ARGS_cross_entropy_forward_backward_streamed(A) LOSSGEN_ARGS_cross_entropy_forward_backward_unrolled(A)
 
 /* Label smoothing: reference as in the exact stage; dot = sum over c of weight[c] * (logits[c] - ref) */
