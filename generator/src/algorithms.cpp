@@ -59,10 +59,9 @@ struct Row {
 Row row_of(Builder &b, const Expr &others, const Expr &base, const Expr &x_y, bool exact, Expr own = {}) {
   const Expr zero = Internal::make_zero(base.type());
   Row row;
-  // An infinite x_y is no reference: NaN in place of its own 1 sends the row to the exact stage. So do terms that lost their sign.
+  // An infinite x_y is no reference: NaN in place of its own 1 sends the row to the exact stage.
   const Type t = base.type();
   Expr trusted = is_finite_number(x_y);
-  if (has_scale(b.key())) trusted = trusted && reinterpret<int32_t>(others) >= 0;  // fast-math may fold a comparison with 0
   // exp as a Func of its own: within strict_float it would not be fused as the other terms are.
   if (!own.defined() && exact) own = b.once_per_row("own", {b.exp_of_difference(x_y, base, Above::bounded)})(b.row());
   if (!own.defined()) own = select(trusted, Internal::make_one(t), not_a_number(t));

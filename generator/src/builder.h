@@ -88,12 +88,12 @@ class Builder {
   }
 
   Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, Above above = Above::clamped) const {
-    const ExpBy by = has_scale(key_) ? ExpBy::scale : key_.target == LOSSGEN_TARGET_arm64 ? ExpBy::neon : ExpBy::bits;
+    const ExpBy by = has_avx512_f32(key_) ? ExpBy::table : key_.target == LOSSGEN_TARGET_arm64 ? ExpBy::neon : ExpBy::bits;
     return lossgen::exp_of_difference(x, reference, above, by);
   }
-  Halide::Expr log_positive(const Halide::Expr &x) const { return lossgen::log_positive(x, has_scale(key_)); }
-  Halide::Expr log1p_positive(const Halide::Expr &u) const { return lossgen::log1p_positive(u, has_scale(key_)); }
-  Halide::Expr log1p_to_one(const Halide::Expr &u) const { return lossgen::log1p_to_one(u, has_scale(key_)); }
+  Halide::Expr log_positive(const Halide::Expr &x) const { return lossgen::log_positive(x, has_avx512_f32(key_)); }
+  Halide::Expr log1p_positive(const Halide::Expr &u) const { return lossgen::log1p_positive(u, has_avx512_f32(key_)); }
+  Halide::Expr log1p_to_one(const Halide::Expr &u) const { return lossgen::log1p_to_one(u, has_avx512_f32(key_)); }
 
   // -x, a number of the row, out of the way of the conversion to f16: behind it LLVM negates halves, which takes an ARMv8.2.
   Halide::Expr negative(const Halide::Expr &x) {

@@ -58,7 +58,7 @@ std::unique_ptr<llvm::Module> get_initial_module_for_target(Target target, llvm:
 namespace lossgen {
 using namespace Halide;
 
-bool has_scale(const KernelKey &key) {
+bool has_avx512_f32(const KernelKey &key) {
   return key.target == LOSSGEN_TARGET_x86_64_v4 && accumulator_type(key.dtype).bits() == 32;
 }
 
@@ -70,7 +70,7 @@ Expr call(const char *name, const std::vector<Expr> &arguments) {
 
 Expr fused_subtract(const Expr &a, const Expr &b, const Expr &c) { return call("lossgen_fused_subtract", {a, b, c}); }
 Expr fused_add(const Expr &a, const Expr &b, const Expr &c) { return call("lossgen_fused_add", {a, b, c}); }
-Expr scale_of(const Expr &p, const Expr &t) { return call("lossgen_scaled", {p, t}); }
+Expr exp_by_table(const Expr &d) { return call("lossgen_exp", {d}); }
 
 PrefetchInto::PrefetchInto(Cache cache) { prefetch_into = cache; }
 PrefetchInto::~PrefetchInto() { prefetch_into.reset(); }

@@ -6,11 +6,12 @@
 
 namespace lossgen {
 
-// f32 kernels of x86-64-v4: powers of two in one instruction, products and sums in one rounding.
-bool has_scale(const KernelKey &key);
+// Kernels of x86-64-v4 that compute in f32 have what follows.
+bool has_avx512_f32(const KernelKey &key);
 Halide::Expr fused_subtract(const Halide::Expr &a, const Halide::Expr &b, const Halide::Expr &c);  // a b - c, one rounding
 Halide::Expr fused_add(const Halide::Expr &a, const Halide::Expr &b, const Halide::Expr &c);       // a b + c
-Halide::Expr scale_of(const Halide::Expr &p, const Halide::Expr &t);  // p * 2^floor(t), 0 to inf, NaN for NaN
+// e^d for |d| <= 9e4, relative error below 2^-22: 0 to inf; above that range inf or NaN.
+Halide::Expr exp_by_table(const Halide::Expr &d);
 
 // While it lives, what this thread compiles for x86 prefetches into that cache instead of by Halide's prefetchnta.
 enum class Cache { l1, l2 };

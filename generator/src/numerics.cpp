@@ -89,33 +89,31 @@ Expr unless_zero(const Expr &x, const Expr &y) {
 Expr exp_of_difference(const Expr &x, const Expr &reference, Above above, ExpBy by) {
   const Type t = x.type();
   const Format &f = format_of(t);
-  // With scale no limit is needed for the exponent, but infinite differences have no fraction, and beyond 2.9e6 rounding is not to whole
-  // numbers: 1e6 is beyond all exponents.
-  const bool neon = by == ExpBy::neon, scale = by == ExpBy::scale, unlimited = above == Above::bounded || (scale && above == Above::checked);
-  const Expr highest = number(t, scale ? 1e6 : f.exp_limit), lowest = number(t, scale ? -1e6 : -f.exp_limit);
+  // The table needs no limit for the exponent, but infinite differences have no fraction, and exp_by_table has a range: 1e4 is beyond all
+  // exponents.
+  const bool neon = by == ExpBy::neon, table = by == ExpBy::table, unlimited = above == Above::bounded || (table && above == Above::checked);
+  const Expr highest = number(t, table ? 1e4 : f.exp_limit), lowest = number(t, table ? -1e4 : -f.exp_limit);
   Expr difference = strict_float(x - reference);
   // select(a < limit, limit, a) keeps a NaN where max(a, limit) may drop it; strict, or LLVM turns it into one that does.
   // NEON's maximum and minimum keep it.
   Expr low = strict_float(neon ? max(difference, lowest) : select(difference < lowest, lowest, difference));
   Expr d = unlimited ? low : strict_float(neon ? min(low, highest) : select(low > highest, highest, low));
+  if (table) return exp_by_table(d);
   const Expr log2e = number(t, 1.4426950408889634);
-  // Rounded to the nearest by a large number: one instruction for a 512-bit port, where vrndscaleps takes 2.7 times its turn (a Xeon,
-  // family 6, model 207; rows in cache 6 to 7 % slower).
   // The bias rides on the magic number, so that the low bits are the exponent field of 2^n. There log2(e) need not be
   // exact, and it must differ from the constant above, or LLVM shares the product and no fused multiply-subtract is left.
-  const Expr magic = number(t, scale ? f.magic : f.magic + f.bias);
-  const Expr rounded = scale ? fused_add(d, log2e, magic) : strict_float(d * number(t, 1.4427) + magic);
+  const Expr magic = number(t, f.magic + f.bias);
+  const Expr rounded = strict_float(d * number(t, 1.4427) + magic);
   const Expr n = strict_float(rounded - magic);
   // Fused, this loses nothing however large d is; an x86-64-v2 rounds the product: 6e-8 |d|. NEON has no fused product less
   // a number, only a number less a product: there the fraction, and with it every odd power, changes its sign.
-  const Expr product = d * log2e, fraction = scale ? fused_subtract(d, log2e, n) : neon ? n - product : product - n;
+  const Expr product = d * log2e, fraction = neon ? n - product : product - n;
   const auto coefficient = [&](size_t i) {
     return number(t, neon && (f.exp2.size() - i) % 2 ? -f.exp2[i] : f.exp2[i]);
   };
   Expr p = coefficient(0);
   for (size_t i = 1; i < f.exp2.size(); i++) p = p * fraction + coefficient(i);
   p = p * fraction + number(t, 1.0);
-  if (scale) return scale_of(p, n);
   return p * reinterpret(t, to_bits(rounded) << Internal::make_const(f.bits, f.mantissa));
 }
 

@@ -6,18 +6,18 @@
 namespace lossgen {
 
 // exp(x - reference). Relative error below 2^-22 (at 80: 2^-19 without fused multiply-add), exactly 0 below e^-88 (f64:
-// e^-709; ExpBy::scale: e^-103), so for x = -inf, saturates at e^88 (e^709), NaN for NaN and for inf - inf. The difference is taken before the
+// e^-709; ExpBy::table: e^-103), so for x = -inf, saturates at e^88 (e^709), NaN for NaN and for inf - inf. The difference is taken before the
 // scaling by log2(e), so that an offset common to x and the reference costs nothing.
 // What the caller knows about differences from 88 (709) on: nothing; that it will see a sum of these terms, and distrust all but
-// positive finite ones (with ExpBy::scale, beyond 1e7 the sign is lost); that there are none, or only NaN.
+// positive finite ones; that there are none, or only NaN.
 enum class Above { clamped, checked, bounded };
-// 2^n by shifting n into the exponent's bits; the same in steps that are one NEON instruction each, with equal results; by the
-// instructions that has_scale() promises.
-enum class ExpBy { bits, neon, scale };
+// A polynomial times 2^n, n shifted into the exponent's bits; the same in steps that are one NEON instruction each, with equal results;
+// exp_by_table.
+enum class ExpBy { bits, neon, table };
 Halide::Expr exp_of_difference(const Halide::Expr &x, const Halide::Expr &reference, Above above, ExpBy by);
 
 // Natural logarithm; -inf for 0, inf for inf, NaN for NaN. x >= 0, subnormals count as 0.
-// fused: products and sums in one rounding, by the instructions that has_scale() promises.
+// fused: products and sums in one rounding, by the instructions that has_avx512_f32() promises.
 Halide::Expr log_positive(const Halide::Expr &x, bool fused);
 
 // log(1 + u) for u >= 0 below 2^127 (f64: 2^1023), accurate to the last bits also for u near 0; inf for inf, NaN for NaN.
