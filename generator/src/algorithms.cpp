@@ -242,7 +242,9 @@ Algorithm cross_entropy_fused(Builder &b) {
   }
   if (!backward) return b.stage();
   Expr grad = term(b.c()) * scale(b.row()) - select(target(b.c()), a(b.index()), zero);
-  b.logits("grad_logits", select(ignored, zero, grad));
+  const bool keeps = !exact && b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled &&
+                     lossgen_keeps_logits(b.key().target, b.key().layout, b.acc().bytes());
+  b.logits("grad_logits", select(ignored, zero, grad), keeps ? row.holds : Expr());
   return b.stage();
 }
 

@@ -244,8 +244,14 @@ class Builder {
     const Halide::FuncRef row = stage_.per_row(r());
     stage_.per_row(r()) = Halide::Tuple(finish(values_at(row, stage_.per_row.outputs())));
   }
-  void logits(const char *name, const Halide::Expr &value) {
-    if (three_axes_ && row_.size() > 1) {
+  // holds: those of a row are written if it does, else they keep what they are, which is the logits where the two share memory. Planes.
+  void logits(const char *name, const Halide::Expr &value, const Halide::Expr &holds = {}) {
+    if (holds.defined()) {
+      Halide::Func all = once_per_row("holds", {holds});
+      stage_.per_logit = Halide::Func(name);
+      stage_.per_logit(r(), c()) = select(all(r()), from_accumulator(key_, value), stage_.walked(r(), c()));
+      stage_.keeps_logits = true;
+    } else if (three_axes_ && row_.size() > 1) {
       stage_.per_logit = Halide::Func(name);
       stage_.per_logit(stage_.x, c(), stage_.o) = from_accumulator(key_, value);
     } else if (three_axes_) {

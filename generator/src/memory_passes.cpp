@@ -101,6 +101,30 @@ class StorePastCaches : public Pass {
   }
 };
 
+class StoreWhereSelected : public Pass {
+ public:
+  using Pass::Pass;
+
+ private:
+  using Pass::visit;
+  Stmt visit(const Store *op) override {
+    if (!is_ours(op->name)) return op;
+    std::vector<std::pair<std::string, Expr>> lets;
+    Expr value = op->value;
+    while (const auto *let = value.as<Let>()) {
+      lets.emplace_back(let->name, let->value);
+      value = let->body;
+    }
+    const auto *select = value.as<Select>();
+    if (!select || !select->condition.type().is_vector() || !is_const_one(op->predicate))
+      throw std::logic_error("what is stored is not selected, vector by vector");
+    found_ = true;
+    Stmt s = Store::make(op->name, select->true_value, op->index, op->param, select->condition, op->alignment);
+    for (auto let = lets.rbegin(); let != lets.rend(); ++let) s = LetStmt::make(let->first, let->second, s);
+    return s;
+  }
+};
+
 class ReadUnaligned : public Pass {
  public:
   using Pass::Pass;
@@ -119,6 +143,7 @@ class ReadUnaligned : public Pass {
 
 IRMutator *ask_with_loads(const std::string &input, int ahead) { return new AskWithLoads(input, ahead); }
 IRMutator *store_past_caches(const std::string &output) { return new StorePastCaches(output); }
+IRMutator *store_where_selected(const std::string &output) { return new StoreWhereSelected(output); }
 IRMutator *read_unaligned(const std::string &output) { return new ReadUnaligned(output); }
 
 }  // namespace lossgen

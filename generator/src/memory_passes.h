@@ -13,6 +13,9 @@ Halide::Internal::IRMutator *ask_with_loads(const std::string &input, int ahead)
 // An output is written past the caches, vectors of 16 f32 at multiples of 64 bytes.
 Halide::Internal::IRMutator *store_past_caches(const std::string &output);
 
+// Of an output that is select(condition, value, what is there), the last is neither read nor written.
+Halide::Internal::IRMutator *store_where_selected(const std::string &output);
+
 // What a kernel writes and reads again Halide takes for its own memory, aligned to vectors. Of outputs that is not so.
 Halide::Internal::IRMutator *read_unaligned(const std::string &output);
 

@@ -259,7 +259,7 @@ class LossRun {
     Block whole = b;
     const int64_t rest = b.rows % k_.unrolled->block_granule;
     whole.rows -= rest;
-    if (whole.rows > 0 && in_place_ && k_.unrolled_exact) {
+    if (whole.rows > 0 && in_place_ && k_.unrolled_exact && p_.layout == LOSSGEN_LAYOUT_rows) {
       few.run_in_place(whole, *s);
     } else if (whole.rows > 0) {
       if (k_.streamed && on_lines(p_, whole))

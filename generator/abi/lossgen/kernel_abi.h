@@ -112,8 +112,8 @@
 /* For a few classes, known at compile time (rows, planes): all terms of a vector or a tile of rows stay in registers or on the
  * stack, so both stages in one, with d = a. Takes whole vectors of rows: multiples of block_granule. Terms are exp(logits), without a
  * reference. Where the row's own term, the sum of the others, or a over all of them is beyond the limits below, lse is NaN, and the
- * exact stage does the row again: so the gradient must not replace the logits. And rows (of that layout)
- * follow each other without gaps. */
+ * exact stage does the row again: so the gradient must not replace the logits, but for those of lossgen_keeps_logits, which leave such rows.
+ * And rows (of that layout) follow each other without gaps. */
 #define LOSSGEN_ARGS_cross_entropy_forward_unrolled(A) \
   A(in, logits, 2, logit)                              \
   A(in, cls, 1, i32)                                   \
@@ -354,6 +354,13 @@ enum lossgen_layout_id { LOSSGEN_LAYOUTS(LOSSGEN_X) LOSSGEN_LAYOUT_COUNT };
 #define LOSSGEN_X(id) LOSSGEN_STAGE_##id,
 enum lossgen_stage_id { LOSSGEN_STAGES(LOSSGEN_X) LOSSGEN_STAGE_COUNT };
 #undef LOSSGEN_X
+
+/* Which kernels of stage cross_entropy_forward_backward_unrolled that have an exact one beside them write the gradient of rows that hold
+ * alone: theirs may replace the logits, for rows that do not hold can be done again. Elsewhere no store writes some lanes of a vector as fast as
+ * all. Rows in place go by way of the stack. */
+static inline int lossgen_keeps_logits(int target, int layout, int accumulator_bytes) {
+  return target == LOSSGEN_TARGET_x86_64_v4 && layout == LOSSGEN_LAYOUT_planes && accumulator_bytes == 4;
+}
 
 /* The form of a device layout for rows of multiples of 4 elements; the layout itself where it has none. */
 static inline enum lossgen_layout_id lossgen_layout_in_fours(enum lossgen_layout_id layout) {
