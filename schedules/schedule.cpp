@@ -129,6 +129,10 @@ Lanes lanes_of(const KernelKey &key, const Params &params) {
   return lanes;
 }
 
+void settle_params(const KernelKey &key, Params &params) {
+  if (key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed) params.vector = default_params(key).vector;  // a cache line
+}
+
 void check_params(const KernelKey &key, const Params &params) {
   const auto refuse = [&](const char *name, int value, const std::string &expected) {
     throw std::invalid_argument(std::string(name) + " = " + std::to_string(value) + ": " + expected);

@@ -44,6 +44,9 @@ Params default_params(const KernelKey &key);
 // How the kernel's sums over the classes are cut.
 Lanes lanes_of(const KernelKey &key, const Params &params);
 
+// What a schedule file for several stages cannot mean for one of them.
+void settle_params(const KernelKey &key, Params &params);
+
 // Throws std::invalid_argument on a combination that the kernel's family cannot take, before Halide sees it.
 void check_params(const KernelKey &key, const Params &params);
 

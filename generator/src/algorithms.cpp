@@ -49,9 +49,9 @@ Algorithm log_softmax_backward(Builder &b) {
   return b.stage();
 }
 
-// What a row's losses are made of, relative to a reference; without one, whether they hold, and nll = log1p(ratio).
+// What a row's losses are made of.
 struct Row {
-  Expr nll, lse, sum, holds, ratio;
+  Expr nll, lse, sum;
 };
 
 // loss = log1p(sum over the other classes of exp(x_c - x_y)): relative to x_y nothing cancels, however sure the row is.
@@ -76,15 +76,14 @@ Row row_of(Builder &b, const Expr &others, const Expr &base, const Expr &x_y, bo
   return row;
 }
 
-// Terms without a reference.
-Row row_without_reference(const Builder &b, const Expr &others, const Expr &own, const Expr &x_y) {
-  Row row;
-  row.sum = strict_float(others + own);
-  row.ratio = strict_float(others / own);
-  row.nll = b.log1p_positive(row.ratio);
-  row.lse = strict_float(x_y + row.nll);
-  row.holds = is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(others, LOSSGEN_LEAST_OTHERS, LOSSGEN_SUM_LIMIT);
-  return row;
+// From terms without a reference: nll = log1p(ratio), lse = x_y + nll, where they hold.
+struct Terms {
+  Expr sum, ratio, holds;
+};
+
+Terms without_reference(const Expr &others, const Expr &own) {
+  return {strict_float(others + own), strict_float(others / own),
+          is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(others, LOSSGEN_LEAST_OTHERS, LOSSGEN_SUM_LIMIT)};
 }
 
 Algorithm cross_entropy_forward(Builder &b) {
@@ -222,29 +221,31 @@ Algorithm cross_entropy_fused(Builder &b) {
   Expr own;
   if (picks) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.row());
   else if (!exact) own = b.once_per_row("own", {exp_of(picked(b.row()))})(b.row());
-  Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own)
-                  : row_without_reference(b, others(b.row()), own, picked(b.row()));
+  const Terms terms = exact ? Terms() : without_reference(others(b.row()), own);
+  const Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own) : Row();
+  Expr holds = terms.holds;
   Func scale;
   if (backward) {
-    scale = b.once_per_row("scale", {a(b.index()) / row.sum});
-    if (!exact)
-      row.holds = row.holds && (is_zero(a(b.index())) || is_within(magnitude(scale(b.row())), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
+    scale = b.once_per_row("scale", {a(b.index()) / (exact ? row.sum : terms.sum)});
+    if (!exact) holds = holds && (is_zero(a(b.index())) || is_within(magnitude(scale(b.row())), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
   }
-  if (picks && !exact) {
-    b.rows("row", {row.ratio, select(row.holds, picked(b.row()), not_a_number(b.acc()))});
-    b.finish_rows([&](const Values &left) {
-      const Expr nll = b.log1p_positive(left[0]);
-      return Values{select(ignored, zero, nll), strict_float(left[1] + nll)};
-    });
-  } else {
-    if (!exact) row.lse = select(row.holds, row.lse, not_a_number(b.acc()));
+  // log1p of the ratio, relative to x_y, which is NaN where the row does not hold.
+  const auto finish = [&](const Values &left) {
+    const Expr nll = b.log1p_positive(left[0]);
+    return Values{select(ignored, zero, nll), strict_float(left[1] + nll)};
+  };
+  if (exact) {
     b.rows("row", {select(ignored, zero, row.nll), row.lse});
+  } else {
+    const Values left = {terms.ratio, select(holds, picked(b.row()), not_a_number(b.acc()))};
+    b.rows("row", picks ? left : finish(left));
+    if (picks) b.finish_rows(finish);
   }
   if (!backward) return b.stage();
   Expr grad = term(b.c()) * scale(b.row()) - select(target(b.c()), a(b.index()), zero);
   const bool keeps = !exact && b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled &&
                      lossgen_keeps_logits(b.key().target, b.key().layout, b.acc().bytes());
-  b.logits("grad_logits", select(ignored, zero, grad), keeps ? row.holds : Expr());
+  b.logits("grad_logits", select(ignored, zero, grad), keeps ? holds : Expr());
   return b.stage();
 }
 

@@ -26,7 +26,7 @@ Reduction over_threads(const std::string &name, const std::vector<Var> &row, con
   rest.where(left < vectors);
   accumulate(each(at(t)), terms(walk.first + left * vector + rest.x), maximum);
 
-  Reduction reduction{f, k, whole, each, {}, {}, {}, {}};
+  Reduction reduction{f, k, whole, each, {}, {}, {}, {}, {}};
   const int lanes = threads <= 32 ? threads : 16;
   if (lanes < threads) {
     RDom g(0, threads / lanes, "g");

@@ -147,7 +147,7 @@ void merge_schedule_files(const std::vector<std::string> &paths, Stale stale, co
       for (Kernel *kernel : kernels) {
         if (!matches(entry, kernel->key)) continue;
         from_json(entry.at("params"), kernel->params);
-        if (kernel->key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed) kernel->params.vector = default_params(kernel->key).vector;  // a cache line
+        settle_params(kernel->key, kernel->params);
         kernel->from = name;
       }
     for (const Kernel *kernel : kernels) {
