@@ -39,14 +39,8 @@ struct KernelKey {
 inline bool has_terms(lossgen_stage_id stage) {
   return stage == LOSSGEN_STAGE_cross_entropy_forward_terms || stage == LOSSGEN_STAGE_cross_entropy_backward_terms;
 }
-inline bool is_exact_unrolled(lossgen_stage_id stage) {
-  return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact ||
-         stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact;
-}
-inline bool is_unrolled(lossgen_stage_id stage) {
-  return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled || stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled ||
-         stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed || is_exact_unrolled(stage);
-}
+inline bool is_exact_unrolled(lossgen_stage_id stage) { return lossgen_is_exact_unrolled(stage); }
+inline bool is_unrolled(lossgen_stage_id stage) { return lossgen_is_unrolled(stage); }
 inline bool is_forward_unrolled(lossgen_stage_id stage) {
   return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled || stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact;
 }

@@ -92,10 +92,9 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   if (is_unrolled(kernel.key.stage) && algorithm.per_row.has_update_definition())
     pipeline.add_custom_lowering_pass(read_unaligned(algorithm.per_row.name()));
   const auto object = outputs.find(OutputFileType::object);
-  // Rows, and logits of few known classes, are used as they come, from L1. (1048576, 21) forward, ms with L1, L2, prefetchnta: a Xeon (family 6,
-  // model 207) 13.9, 16.0, 22; an EPYC 9004 with L2 and prefetchnta 13.9, 10.2. (2048, 32768) in place, L1 and L2, a Zen 5: 13.3, 14.0.
-  const bool many_planes = kernel.key.layout == LOSSGEN_LAYOUT_planes && !is_unrolled(kernel.key.stage);
-  const PrefetchInto prefetch(many_planes ? Cache::l2 : Cache::l1);
+  // Logits of few known classes are used as they come, from L1. (1048576, 21) forward, ms with L1, L2, prefetchnta: a Xeon (family 6, model 207)
+  // 13.9, 16.0, 22; an EPYC 9004 with L2 and prefetchnta 13.9, 10.2.
+  const PrefetchInto prefetch(is_unrolled(kernel.key.stage) ? Cache::l1 : Cache::l2);
   if (target.has_feature(Target::OpenCL) || outputs.count(OutputFileType::conceptual_stmt))
     lower_for_device(pipeline, algorithm.inputs, kernel.symbol, target).compile(outputs);
   else pipeline.compile_to(outputs, algorithm.inputs, kernel.symbol, target);

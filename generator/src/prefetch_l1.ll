@@ -1,5 +1,5 @@
 ; Halide's prefetch of one line, into L1 as its own prefetchnta does, but by prefetcht0, which Intel's servers do faster: for
-; rows and few classes, which are used as they come. prefetch_l1.inc is made of this as avx512.inc is.
+; few classes, which are used as they come. prefetch_l1.inc is made of this as avx512.inc is.
 target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 target triple = "x86_64--linux-gnu"
 

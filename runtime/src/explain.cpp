@@ -63,9 +63,11 @@ Problem with_gradient(Problem p) {
   return p;
 }
 
-// found: in place, for gradients; apart: with the gradient elsewhere, or none.
-void explain_instead(const Problem &p, const Substitutes &found, const Substitutes &apart, bool gradient, Text *text) {
-  const bool past_caches = streams(with_gradient(p));
+void explain_instead(const Problem &p, const lossgen_options &o, int target, const Substitutes &found, bool gradient, Text *text) {
+  // found: in place, for gradients; apart: with the gradient elsewhere, or none.
+  const Problem elsewhere = with_gradient(p);
+  const Substitutes apart = find_substitutes(elsewhere, o, target, gradient, false, false);
+  const bool past_caches = streams(elsewhere);
   if (p.split()) text->add("  each row in %lld pieces\n", (long long)p.pieces.chunks);
   if (apart.unrolled)
     text->add("  but kernel %s for %d rows at a time%s\n", apart.unrolled->name, (int)apart.unrolled->block_granule,
@@ -132,7 +134,7 @@ lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_opt
   const bool gradient = found->tensors > 1;
   const Substitutes instead = plain ? find_substitutes(p, o, target, gradient, true, false) : Substitutes{};
   if (!p.split()) cut_into_blocks(&p, *first, instead.unrolled);
-  if (plain) explain_instead(p, instead, find_substitutes(with_gradient(p), o, target, gradient, false, false), gradient, text);
+  if (plain) explain_instead(p, o, target, instead, gradient, text);
   if (p.rows && p.classes) {
     const int64_t bytes = found->tensors * p.rows * p.classes * p.matrix[kIn0].bytes();
     text->add("  blocks of up to %lld rows, summed in %lld chunks, ", (long long)p.block_rows, (long long)p.cut.chunks);

@@ -35,11 +35,13 @@ class LossRun {
     if (smoothing_ != 0) weight_sum_ = sum_of_many(weight_, p_.classes);
     const bool large = call.want_grad && !p_.split() && !k_.streamed && streams(p_);
     streams_ = large && fills_lines(p_);
+    past_caches_ = streams_ || k_.streamed;
     in_place_ = call_.want_grad && p_.matrix[kOut].data == p_.matrix[kIn0].data;
     fills_up_ = k_.unrolled && can_fill_up(p_, *k_.unrolled);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
-    part_rows_ = call.want_grad && (large || !(k_.unrolled || k_.whole_rows)) ? part_rows(p_, granule) : p_.block_rows;
-    scratch_ = scratch_shape(p_, part_rows_);
+    part_rows_ = call.want_grad && !k_.whole_rows && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
+    copied_rows_ = k_.whole_rows && streams_ ? part_rows(p_, granule) : part_rows_;
+    scratch_ = scratch_shape(p_, copied_rows_);
   }
 
   lossgen_status run() {
@@ -86,7 +88,7 @@ class LossRun {
     sums_[0] = {};
     Workspace workspace(call_.options);
     run_block(b, &s, &workspace);
-    if (streams_ || k_.streamed) finish_streams();
+    if (past_caches_) finish_streams();
     if (call_.want_loss) take_losses(sums_[0], &total);
     return finish(total);
   }
@@ -202,7 +204,7 @@ class LossRun {
       ask_for_targets_behind(b);
       run_block(b, &s, &workspace);
     }
-    if (streams_ || k_.streamed) finish_streams();
+    if (past_caches_) finish_streams();
   }
 
   // For the terms, and for the gradient on its way out: in their place where it is as wide. Where there is no memory: a
@@ -262,7 +264,7 @@ class LossRun {
     if (whole.rows > 0 && in_place_ && k_.unrolled_exact && p_.layout == LOSSGEN_LAYOUT_rows) {
       few.run_in_place(whole, *s);
     } else if (whole.rows > 0) {
-      if (k_.streamed && on_lines(p_, whole))
+      if (k_.streamed && on_lines(p_, whole.matrix[kOut]))
         few.run(k_.streamed, whole, *s, &Buffer2(p_, kOut, whole, 0, whole.rows));
       else if (call_.want_grad)
         write_out(p_, whole, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) { few.run(k_.unrolled, whole, *s, out); });
@@ -274,21 +276,28 @@ class LossRun {
     if (call_.want_loss) finish_loss(b, s);
   }
 
-  // The same where one kernel makes a row's gradient before it reads the next one. Rows whose lse is NaN it leaves: they are done again,
-  // neighbours together.
+  // The same where one kernel makes a row's gradient before it reads the next one.
   void run_whole_rows(const Block &b, Scratch *s) {
     if (weighted_) load_weights(b, s);
     extras(b, s);
     gradient_scales(b, s);
-    const Buffer1 cls(s->cls, b.rows), a(s->a, b.rows), nll(s->nll, b.rows), lse(s->lse, b.rows);
-    write_out(p_, b, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
+    for (int64_t i = 0, n; i < b.rows; i += n) {
+      n = std::min(copied_rows_, b.rows - i);
+      make_whole_rows(part_of(p_, b, i, n), s->from(i));
+    }
+    if (call_.want_loss) finish_loss(b, s);
+  }
+
+  // Rows whose lse is NaN the kernel leaves: they are done again, neighbours together.
+  void make_whole_rows(const Block &b, const Scratch &s) const {
+    const Buffer1 cls(s.cls, b.rows), a(s.a, b.rows), nll(s.nll, b.rows), lse(s.lse, b.rows);
+    write_out(p_, b, s.gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
       call(k_.whole_rows, lossgen_args_cross_entropy_forward_backward{&Buffer2(p_, kIn0, b, 0, b.rows), &cls, &a, &nll, &lse, out});
-      if (!any_nan(s->lse, b.rows)) return;
-      each_run(b.rows, [&](int64_t i) { return s->lse[i] != s->lse[i]; }, [&](int64_t i, int64_t n, bool left) {
-        if (left) run_exact(part_of(p_, b, i, n), s->from(i), Buffer2(*out, i, n, p_.matrix[kOut].bytes()));
+      if (!any_nan(s.lse, b.rows)) return;
+      each_run(b.rows, [&](int64_t i) { return s.lse[i] != s.lse[i]; }, [&](int64_t i, int64_t n, bool left) {
+        if (left) run_exact(part_of(p_, b, i, n), s.from(i), Buffer2(*out, i, n, p_.matrix[kOut].bytes()));
       });
     });
-    if (call_.want_loss) finish_loss(b, s);
   }
 
   void run_exact(const Block &b, const Scratch &s, const Buffer2 &out) const {
@@ -511,10 +520,11 @@ class LossRun {
   const S *weight_;
   bool mean_, weighted_, uniform_;  // any weights; nothing that differs between kept rows
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
-  bool streams_;            // the gradient goes through scratch
+  bool past_caches_, streams_;  // the gradient goes there; and through scratch
   bool in_place_;
   bool fills_up_;           // the unrolled kernel takes rows that are no whole vector, too
   int64_t part_rows_;       // so many of a block's rows go through forward and backward together
+  int64_t copied_rows_;     // so many of their gradients are in scratch at a time
   ScratchShape scratch_{};  // of their terms, and of their gradient
   std::atomic<bool> bad_{false};
   bool counted_ = false;    // targets were checked and counted before, for the gradient

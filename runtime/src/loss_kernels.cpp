@@ -3,15 +3,14 @@
 #include "rows.h"
 #include "stream.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace lossgen {
 
 namespace {
 bool every_image_on_lines(const Problem &p) {
-  for (int i = 0; i < p.outer_count; i++)
-    if (p.outer[i].matrix[kOut] * p.matrix[kOut].bytes() % kLine != 0) return false;
-  return true;
+  return std::all_of(p.outer, p.outer + p.outer_count, [&](const auto &axis) { return on_lines(p, axis.matrix[kOut]); });
 }
 bool has_dense_rows(const Problem &p) {
   return p.layout != LOSSGEN_LAYOUT_rows || p.inner.extent == 1 || p.inner.matrix[kIn0] == p.classes;
@@ -53,7 +52,7 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
          found.unrolled->block_granule % found.unrolled_exact->block_granule != 0 ||
          !is_room(p, *found.unrolled_exact, kMostAgainBytes, kMostAgainRows)))
       found.unrolled = std::exchange(found.unrolled_exact, nullptr);
-    if (gradient && found.unrolled_exact && streams(p) && fills_lines(p) && every_image_on_lines(p)) {
+    if (gradient && found.unrolled_exact && streams(p) && on_lines(p) && every_image_on_lines(p)) {
       const lossgen_kernel *streamed = linked.find(LOSSGEN_STAGE_cross_entropy_forward_backward_streamed);
       if (streamed && found.unrolled->block_granule % streamed->block_granule == 0) found.streamed = streamed;
     }

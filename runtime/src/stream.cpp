@@ -74,11 +74,6 @@ bool streams(const Problem &p) {
          p.rows * p.classes * out.bytes() >= streamed_bytes && (dense_rows(p) || !short_rows(p));
 }
 
-bool fills_lines(const Problem &p) {
-  const Tensor &out = p.matrix[kOut];
-  return p.layout == LOSSGEN_LAYOUT_rows || ((uintptr_t)out.data % kLine == 0 && p.class_stride[kOut] * out.bytes() % kLine == 0);
-}
-
 ScratchShape scratch_shape(const Problem &p, int64_t rows) {
   constexpr int64_t kLineElements = 16;
   const bool planes = p.layout == LOSSGEN_LAYOUT_planes;

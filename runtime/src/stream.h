@@ -15,14 +15,14 @@ namespace lossgen {
 inline int64_t streamed_bytes = 16 << 20;  // lossgen_fuzz --stream-from sets it
 inline int stream_store_bytes = 32;        // at most; lossgen_fuzz --stream-by sets it
 bool streams(const Problem &problem);
-// If so, will its lines be written whole? The ends of each run are not, where runs begin anywhere: rows are one long run or
-// long ones, but the runs of planes are short. Decides how bytes are written, not which.
-bool fills_lines(const Problem &problem);
-// Does each class of a block of planes begin at a line? Kernels that write there past the caches themselves would crash elsewhere.
-inline bool on_lines(const Problem &p, const Block &b) {
+// Does each class of planes, so many elements on, begin at a line of kOut?
+inline bool on_lines(const Problem &p, int64_t offset = 0) {
   const int bytes = p.matrix[kOut].bytes();
-  return (uintptr_t)(p.matrix[kOut].data + b.matrix[kOut] * bytes) % kLine == 0 && p.class_stride[kOut] * bytes % kLine == 0;
+  return (uintptr_t)(p.matrix[kOut].data + offset * bytes) % kLine == 0 && p.class_stride[kOut] * bytes % kLine == 0;
 }
+// If kOut is written this way, will its lines be written whole? The ends of each run are not, where runs begin anywhere: rows are one long run
+// or long ones, but the runs of planes are short. Decides how bytes are written, not which.
+inline bool fills_lines(const Problem &p) { return p.layout == LOSSGEN_LAYOUT_rows || on_lines(p); }
 
 // Rows of a block in scratch: runs of elements (classes; pixels for planes), each from a cache line on unless they are short.
 struct ScratchShape {

@@ -60,16 +60,11 @@ struct Shape {
 // The shape, or the next one that the kernel takes.
 inline Shape fitting(const lossgen_kernel &kernel, Shape shape) {
   if (kernel.classes) shape.classes = static_cast<int32_t>(kernel.classes);
-  const bool whole_vectors = kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled ||
-                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled ||
-                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed ||
-                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact ||
-                             kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact;
   if (kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward) {
     const int most = LOSSGEN_MOST_WHOLE_ROW_BYTES / (kernel.dtype == LOSSGEN_DTYPE_f64 ? 8 : 4);
     shape.classes = std::clamp(shape.classes, LOSSGEN_FEWEST_WHOLE_ROW, most);
   }
-  if (whole_vectors) shape.rows = (shape.rows + kernel.block_granule - 1) / kernel.block_granule * kernel.block_granule;
+  if (lossgen_is_unrolled(static_cast<int>(kernel.stage))) shape.rows = (shape.rows + kernel.block_granule - 1) / kernel.block_granule * kernel.block_granule;
   return shape;
 }
 

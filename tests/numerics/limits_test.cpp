@@ -120,6 +120,16 @@ TEST_P(Limits, PastTheCaches) {
       EXPECT_EQ(out[-1], 0.25f);
       EXPECT_EQ(out[x.size()], 0.25f);
     }
+    if (target() != std::string("x86-64-v4")) continue;
+    // In place too: rows at the limits, and they alone, are done again where they are. (Other targets are exact there for all rows.)
+    std::vector<float> place = x;
+    DLTensor tp = lossgen_tensor_strided(place.data(), f32, 3, shape, strides), tl = lossgen_tensor(&loss, f32, 0, nullptr);
+    ASSERT_EQ(lossgen_cross_entropy_forward_backward(&tp, &ty, &o, &tl, &tp, nullptr), LOSSGEN_OK) << lossgen_last_error();
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < classes; ++c) {
+        const int64_t at = r / p.pixels * image_pitch + r % p.pixels + c * p.pitch;
+        ASSERT_EQ(memcmp(&place[at], &gradient[at], sizeof(float)), 0) << "pixel " << r << ", class " << c;
+      }
   }
 }
 

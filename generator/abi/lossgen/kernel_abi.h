@@ -355,6 +355,15 @@ enum lossgen_layout_id { LOSSGEN_LAYOUTS(LOSSGEN_X) LOSSGEN_LAYOUT_COUNT };
 enum lossgen_stage_id { LOSSGEN_STAGES(LOSSGEN_X) LOSSGEN_STAGE_COUNT };
 #undef LOSSGEN_X
 
+/* The stages of few known classes, which take whole vectors of rows. */
+static inline int lossgen_is_exact_unrolled(int stage) {
+  return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact || stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact;
+}
+static inline int lossgen_is_unrolled(int stage) {
+  return stage == LOSSGEN_STAGE_cross_entropy_forward_unrolled || stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled ||
+         stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed || lossgen_is_exact_unrolled(stage);
+}
+
 /* Which kernels of stage cross_entropy_forward_backward_unrolled that have an exact one beside them write the gradient of rows that hold
  * alone: theirs may replace the logits, for rows that do not hold can be done again. Elsewhere no store writes some lanes of a vector as fast as
  * all. Rows in place go by way of the stack. */
