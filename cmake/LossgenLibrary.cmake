@@ -2,7 +2,7 @@
 #   [OPS op...] [DTYPES dtype...] [LAYOUTS layout...] [TARGETS target...]  what to build; each left out: all there are (targets: but cuda-sm75, cuda-sm86 and opencl)
 #   [CLASSES n...]       class counts known at compile time, which get kernels of their own beside the general ones
 #   [TUNE_SHAPES shape...]  logits of your program, as 4096x1000 or 8x21x256x256, that <name>_tune measures
-#   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones. amd-epyc-9004, nvidia-h200: the files of these names that come with lossgen
+#   [SCHEDULES file...]  tuned schedules (JSON); later files override earlier ones. amd-epyc-9004, amd-epyc-9005, nvidia-h200: the files of these names that come with lossgen
 #   [SCHEDULES_STALE error | warn | ignore]  what a file is that was tuned for other pipelines than this generator's
 #   [STATIC | SHARED]    default: by BUILD_SHARED_LIBS
 #   [PREFIX name])       first part of the symbols' and files' names; default: <name>
