@@ -116,8 +116,8 @@ class StoreWhereSelected : public Pass {
       value = let->body;
     }
     const auto *select = value.as<Select>();
-    if (!select || !select->condition.type().is_vector() || !is_const_one(op->predicate))
-      throw std::logic_error("what is stored is not selected, vector by vector");
+    if (!select || !select->condition.type().is_vector() || !select->false_value.as<Load>() || !is_const_one(op->predicate))
+      throw std::logic_error("what is stored is not selected, vector by vector, or else what is there");
     found_ = true;
     Stmt s = Store::make(op->name, select->true_value, op->index, op->param, select->condition, op->alignment);
     for (auto let = lets.rbegin(); let != lets.rend(); ++let) s = LetStmt::make(let->first, let->second, s);

@@ -89,10 +89,10 @@ Expr unless_zero(const Expr &x, const Expr &y) {
 Expr exp_of_difference(const Expr &x, const Expr &reference, Above above, ExpBy by) {
   const Type t = x.type();
   const Format &f = format_of(t);
-  // The table needs no limit for the exponent, but infinite differences have no fraction, and exp_by_table has a range: 1e4 is beyond all
-  // exponents.
+  // The table needs no lower limit for the exponent, but infinite differences have no fraction, and exp_by_table has a range: 1e4 is beyond
+  // all exponents.
   const bool neon = by == ExpBy::neon, table = by == ExpBy::table, unlimited = above == Above::bounded || (table && above == Above::checked);
-  const Expr highest = number(t, table ? 1e4 : f.exp_limit), lowest = number(t, table ? -1e4 : -f.exp_limit);
+  const Expr highest = number(t, f.exp_limit), lowest = number(t, table ? -1e4 : -f.exp_limit);
   Expr difference = strict_float(x - reference);
   // select(a < limit, limit, a) keeps a NaN where max(a, limit) may drop it; strict, or LLVM turns it into one that does.
   // NEON's maximum and minimum keep it.

@@ -83,7 +83,7 @@ void explain_instead(const Problem &p, const lossgen_options &o, int target, con
     text->add("  and where each class of a gradient apart from the logits begins at cache lines, past the caches, kernel %s\n", apart.streamed->name);
   else if (gradient && !p.split() && past_caches)
     text->add("  a gradient apart from the logits is written past the caches, %lld rows at a time (planes: if its classes begin at cache lines)\n",
-              (long long)std::min(p.inner.extent, part_rows(p, apart.unrolled ? apart.unrolled->block_granule : 1)));
+              (long long)std::min(p.inner.extent, apart.whole_rows ? copied_rows(elsewhere, 1) : part_rows(elsewhere, apart.unrolled ? apart.unrolled->block_granule : 1)));
 }
 
 lossgen_status explain(const char *op, const DLTensor *logits, const lossgen_options *given, Text *text) {

@@ -40,7 +40,7 @@ class LossRun {
     fills_up_ = k_.unrolled && can_fill_up(p_, *k_.unrolled);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
     part_rows_ = call.want_grad && !k_.whole_rows && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
-    copied_rows_ = k_.whole_rows && streams_ ? part_rows(p_, granule) : part_rows_;
+    copied_rows_ = k_.whole_rows && streams_ ? copied_rows(p_, granule) : part_rows_;
     scratch_ = scratch_shape(p_, copied_rows_);
   }
 
@@ -520,7 +520,8 @@ class LossRun {
   const S *weight_;
   bool mean_, weighted_, uniform_;  // any weights; nothing that differs between kept rows
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
-  bool past_caches_, streams_;  // the gradient goes there; and through scratch
+  bool past_caches_;        // the gradient is written past the caches
+  bool streams_;            // it goes there through scratch
   bool in_place_;
   bool fills_up_;           // the unrolled kernel takes rows that are no whole vector, too
   int64_t part_rows_;       // so many of a block's rows go through forward and backward together

@@ -81,10 +81,14 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel, const lossg
 int64_t part_rows(const Problem &p, int64_t granule) {
   if (p.layout != LOSSGEN_LAYOUT_rows && granule == 1) return p.block_rows;
   const int64_t row_bytes = p.classes * std::max(4, p.matrix[kIn0].bytes());
-  if (p.layout == LOSSGEN_LAYOUT_rows && p.classes * p.matrix[kOut].bytes() >= kRowOfItsOwn) return 1;
   if (p.block_rows * row_bytes <= kPartBytes) return p.block_rows;
   const int64_t rows = kPartBytes / std::max<int64_t>(1, row_bytes);
   return std::max(granule, rows - rows % granule);
+}
+
+int64_t copied_rows(const Problem &p, int64_t granule) {
+  const bool of_its_own = p.layout == LOSSGEN_LAYOUT_rows && p.classes * p.matrix[kOut].bytes() >= kRowOfItsOwn;
+  return of_its_own ? 1 : part_rows(p, granule);
 }
 
 // A unit of a piece is worth waking a thread for, half an L1 cache of f32.

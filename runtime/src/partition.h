@@ -23,10 +23,13 @@ void cut_into_blocks(Problem *problem, const lossgen_kernel &kernel, const lossg
 // So many rows of a block go through all passes before the next ones do: what one pass leaves for the next is then in the
 // L1 cache, and memory has time to take what was written (gradient of (65536, 1000) in place, before whole rows had a kernel: 27.7 to 21.9 ms, with 4 or 32
 // KiB 26.5). Planes only by whole vectors (granule) of the kernels for known class counts: others want long runs.
-// A row of 3 KiB and more is a part of its own: of what goes past the caches, the store buffer then holds a part while the next one is computed
-// (Zen 5, gradients of (65536, 1000) 17.5 to 14.7 ms, (87000, 768) 19.0 to 16.8; with two rows a part 19.6; (131072, 512) 18.0 and 19.1).
-constexpr int64_t kPartBytes = 16 << 10, kRowOfItsOwn = 3 << 10;
+constexpr int64_t kPartBytes = 16 << 10;
 int64_t part_rows(const Problem &problem, int64_t granule);
+// The same for rows that one kernel does and that then go past the caches: of 3 KiB and more one by one, for the store buffer holds a row while
+// the next one is computed (Zen 5, gradients of (65536, 1000) 17.5 to 14.7 ms, (87000, 768) 19.0 to 16.8, log_softmax of (65536, 1000) 19.1 to
+// 17.1; with two rows a part 19.6; (131072, 512) 18.0 and 19.1).
+constexpr int64_t kRowOfItsOwn = 3 << 10;
+int64_t copied_rows(const Problem &problem, int64_t granule);
 
 // Few long rows: pieces of a row are tasks of their own, so that one row keeps many threads busy.
 constexpr int64_t kMaxSplitRows = 16, kMaxPieces = 1024;  // pieces: of all rows together

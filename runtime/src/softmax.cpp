@@ -28,7 +28,7 @@ lossgen_status run_log_softmax(Problem *problem, bool backward, const lossgen_op
   // And rows gain only where memory is waited for: of 8 to 20 MB 1.25 times the time.
   const bool waits = p.layout == LOSSGEN_LAYOUT_planes || p.rows * p.classes * p.matrix[kOut].bytes() >= 2 * streamed_bytes;
   const bool past_caches = !backward && waits && streams(p) && fills_lines(p) && p.classes * p.matrix[kOut].bytes() <= kPartBytes;
-  const int64_t rows = past_caches ? part_rows(p, 1) : p.block_rows;
+  const int64_t rows = past_caches ? copied_rows(p, 1) : p.block_rows;
   const ScratchShape shape = scratch_shape(p, rows);
   const auto run = [&](const Block &b, const lossgen_buffer *out) {
     const Buffer2 in(p, kIn0, b, 0, b.rows);

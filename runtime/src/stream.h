@@ -15,7 +15,7 @@ namespace lossgen {
 inline int64_t streamed_bytes = 16 << 20;  // lossgen_fuzz --stream-from sets it
 inline int stream_store_bytes = 32;        // at most; lossgen_fuzz --stream-by sets it
 bool streams(const Problem &problem);
-// Does each class of planes, so many elements on, begin at a line of kOut?
+// Does the run of each class of planes, `offset` elements into kOut, begin at a cache line?
 inline bool on_lines(const Problem &p, int64_t offset = 0) {
   const int bytes = p.matrix[kOut].bytes();
   return (uintptr_t)(p.matrix[kOut].data + offset * bytes) % kLine == 0 && p.class_stride[kOut] * bytes % kLine == 0;

@@ -107,8 +107,9 @@ class KernelCall {
       buffers_[i].dimensions = a.dimensions;
       buffers_[i].dim = dim.data();
       if (!a.is_output()) fill(a, buffers_[i].host, bytes_[i], rows, classes, random);
-      // A gradient of whole rows is written where the row holds: small numbers, by their last byte.
-      if (kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward && !a.is_output() && strcmp(a.name, "cls"))
+      // Some gradients are written where the row holds: small numbers, by their last byte.
+      const bool keeps = kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward || kernel.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled;
+      if (keeps && !a.is_output() && strcmp(a.name, "cls"))
         for (size_t last = size - 1; last < bytes_[i]; last += size) buffers_[i].host[last] = 0x3c;
     }
   }
