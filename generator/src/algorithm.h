@@ -116,8 +116,8 @@ struct Algorithm {
   Halide::ImageParam walked;        // the first input read from memory; undefined if there is none
   Halide::Expr class_count;
   lossgen_layout_id layout;
-  Spread spread;                      // set by the schedule
   bool keeps_logits = false;          // per_logit is select(..., what is there): store_where_selected of memory_passes.h
+  Spread spread;                      // set by the schedule
   int ahead = 0;                      // likewise: elements from a vector of `walked` to the one that is asked for with it
 
   // a(c, r) in the layout's order of dimensions

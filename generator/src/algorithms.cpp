@@ -77,11 +77,11 @@ Row row_of(Builder &b, const Expr &others, const Expr &base, const Expr &x_y, bo
 }
 
 // From terms without a reference: nll = log1p(ratio), lse = x_y + nll, where they hold.
-struct Terms {
+struct TermSums {
   Expr sum, ratio, holds;
 };
 
-Terms without_reference(const Expr &others, const Expr &own) {
+TermSums without_reference(const Expr &others, const Expr &own) {
   return {strict_float(others + own), strict_float(others / own),
           is_within(own, LOSSGEN_LEAST_TERM, LOSSGEN_SUM_LIMIT) && is_within(others, LOSSGEN_LEAST_OTHERS, LOSSGEN_SUM_LIMIT)};
 }
@@ -221,12 +221,12 @@ Algorithm cross_entropy_fused(Builder &b) {
   Expr own;
   if (picks) own = b.sum_of_classes("own", [&](const Expr &c) { return select(target(c), term(c), zero); })(b.row());
   else if (!exact) own = b.once_per_row("own", {exp_of(picked(b.row()))})(b.row());
-  const Terms terms = exact ? Terms() : without_reference(others(b.row()), own);
+  const TermSums sums = exact ? TermSums() : without_reference(others(b.row()), own);
   const Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own) : Row();
-  Expr holds = terms.holds;
+  Expr holds = sums.holds;
   Func scale;
   if (backward) {
-    scale = b.once_per_row("scale", {a(b.index()) / (exact ? row.sum : terms.sum)});
+    scale = b.once_per_row("scale", {a(b.index()) / (exact ? row.sum : sums.sum)});
     if (!exact) holds = holds && (is_zero(a(b.index())) || is_within(magnitude(scale(b.row())), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
   }
   // log1p of the ratio, relative to x_y, which is NaN where the row does not hold.
@@ -237,7 +237,7 @@ Algorithm cross_entropy_fused(Builder &b) {
   if (exact) {
     b.rows("row", {select(ignored, zero, row.nll), row.lse});
   } else {
-    const Values left = {terms.ratio, select(holds, picked(b.row()), not_a_number(b.acc()))};
+    const Values left = {sums.ratio, select(holds, picked(b.row()), not_a_number(b.acc()))};
     b.rows("row", picks ? left : finish(left));
     if (picks) b.finish_rows(finish);
   }

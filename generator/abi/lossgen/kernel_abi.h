@@ -364,9 +364,9 @@ static inline int lossgen_is_unrolled(int stage) {
          stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed || lossgen_is_exact_unrolled(stage);
 }
 
-/* Which kernels of stage cross_entropy_forward_backward_unrolled that have an exact one beside them write the gradient of rows that hold
- * alone: so that it may replace the logits: those of rows that do not hold are still there. Elsewhere no store writes some lanes of a vector as fast as
- * all. Rows in place go by way of the stack. */
+/* Which kernels of stage cross_entropy_forward_backward_unrolled, with an exact one beside them, write the gradient of no rows but those that
+ * hold: it may replace the logits, for the others' are still there. Elsewhere no store writes some lanes of a vector as fast as all. (Rows of
+ * that layout go by way of the stack.) */
 static inline int lossgen_keeps_logits(int target, int layout, int accumulator_bytes) {
   return target == LOSSGEN_TARGET_x86_64_v4 && layout == LOSSGEN_LAYOUT_planes && accumulator_bytes == 4;
 }
