@@ -215,9 +215,9 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
     keep_on_stack(f, level);
     f.bound_storage(s.r, room);
     f.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
-    auto walk_classes = [&](Halide::Stage sum, const RVar &k) {
+    auto walk_classes = [&](Halide::Stage sum, const RVar &k, int at_once) {
       RVar ko("ko"), ki("ki");
-      sum.split(k, ko, ki, p.class_group, TailStrategy::GuardWithIf)
+      sum.split(k, ko, ki, at_once, TailStrategy::GuardWithIf)
           .split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf)
           .reorder(v, ki, s.r, ko)
           .vectorize(v)
@@ -225,16 +225,16 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
       return ko;
     };
     if (!reduction.block.defined()) {
-      walk_classes(f.update(), f.rvars(0)[0]);
+      walk_classes(f.update(), f.rvars(0)[0], p.class_group);
       continue;
     }
     const RVar q = f.rvars(0)[0];
     f.update(0).split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf).reorder(v, s.r, q).vectorize(v);
-    walk_classes(f.update(1), f.rvars(1)[0]);
+    walk_classes(f.update(1), f.rvars(1)[0], p.class_group);
     keep_on_stack(reduction.block, LoopLevel(f, q));
     reduction.block.bound_storage(s.r, room);
     reduction.block.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
-    const RVar ko = walk_classes(reduction.block.update(), reduction.block.rvars(0)[0]);
+    const RVar ko = walk_classes(reduction.block.update(), reduction.block.rvars(0)[0], std::max(1, p.class_group / 2));  // pairs
     if (!s.scratch.defined()) ask_ahead(reduction.block.update(), s, key, ko, (p.prefetch + p.class_group - 1) / p.class_group);
   }
 }

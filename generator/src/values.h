@@ -17,6 +17,12 @@ inline Values combine(Values a, const Values &b, bool maximum) {
   for (size_t i = 0; i < a.size(); i++) a[i] = combine(a[i], b[i], maximum);
   return a;
 }
+// The first terms.size() of a, each added to one term. What strict_float makes of a sum holds for all that is in its operands, too.
+inline Values strict_sum(Values a, const Values &terms) {
+  using Halide::Internal::Call;
+  for (size_t i = 0; i < terms.size(); i++) a[i] = Call::make(a[i].type(), Call::strict_add, {a[i], terms[i]}, Call::PureIntrinsic);
+  return a;
+}
 inline void define(Halide::FuncRef at, const Values &values) {
   if (values.size() == 1) at = values[0];
   else at = Halide::Tuple(values);
