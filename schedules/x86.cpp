@@ -21,14 +21,16 @@ Params x86_defaults(const KernelKey &key) {
   // Of many planes, the hardware follows few: (4, 21, 500, 500) forward, known classes, EPYC 9004, 13.0 to 10.8 ms; (2, 150, 128, 128)
   // forward, a Xeon, 3.2 to 1.6, in place 4.1 to 3.0. Rows of known classes: default_params.
   if (key.layout == LOSSGEN_LAYOUT_planes) p.prefetch = 8;
-  // Each vector of known classes asks for the one 256 bytes on (memory_passes.h), forward 512. A Xeon (family 6, model 207), ms: (4, 21, 500,
+  // Each vector of known classes asks for the one 256 bytes on (memory_passes.h), forward 1 KiB, of two classes 2 KiB. A Xeon (family 6, model 207), ms: (4, 21, 500,
   // 500) forward, 256 bytes, 7.7 to 7.4; with the gradient, -v4, 12.3 to 11.8, (1, 19, 1024, 2048) 28.4 to 25.9. Gradients in place by the exact
   // stage lose by it, (1, 19, 1024, 2048) 22.2 to 23.3, -v3 35 to 42, -v2 65.8 to 70.9; apart, -v3 gains nothing and -v2 loses as much. Forward
-  // on a Zen 5, none, 256, 512, 1024 bytes: 3.13, 2.66, 2.53, 2.52, (4, 21, 512, 512) 3.25, 2.97, 2.88, 2.90.
+  // on a Zen 5, none, 256, 512, 1024 bytes: 3.13, 2.66, 2.53, 2.52, (4, 21, 512, 512) 3.25, 2.97, 2.88, 2.90, 512, 1024, 2048 bytes: (4, 9, 600,
+  // 600) 2.24, 2.13, 2.13, (4, 2, 1024, 1024) 3.04, 2.82, 2.74, with the gradient, 256, 1024, 2048: 5.6, 5.4, 5.3, in place 5.03, 4.83, 4.79.
   if (is_unrolled(key.stage)) {
     const bool forward = is_forward_unrolled(key.stage);
     const bool asks = key.layout == LOSSGEN_LAYOUT_planes && (forward || (key.target == LOSSGEN_TARGET_x86_64_v4 && !has_reference(key)));
-    p.prefetch = asks ? (forward ? 512 : 256) / (p.vector * storage_type(key.dtype).bytes()) : 0;
+    const int bytes = key.classes == 2 ? 2048 : forward ? 1024 : 256;
+    p.prefetch = asks ? bytes / (p.vector * storage_type(key.dtype).bytes()) : 0;
   }
   p.class_group = key.layout == LOSSGEN_LAYOUT_planes ? 4 : 1;  // four exponentials in flight per pixel vector
   // 32 registers hold more: (1, 19, 1024, 2048) forward, EPYC 9004, 18.9 to 17.6 ms, 17.1 with 16. Of many planes 16 ask for too much at once:

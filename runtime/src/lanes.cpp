@@ -51,20 +51,21 @@ struct Loops {
     return kept;
   }
   template <class S>
-  LOSSGEN_LOOP bool any_nan(const S *values, int64_t count) {
+  LOSSGEN_LOOP bool all_within(const S *values, int64_t count, S limit) {
     typedef typename VectorOf<S, kBytes>::type Vector;
     constexpr int n = kBytes / sizeof(S);
-    auto nan = Vector{} != Vector{};
+    const Vector most = limit - Vector{};
+    auto within = most == most;
     int64_t i = 0;
     for (; i + n <= count; i += n) {
       Vector v;
       memcpy(&v, values + i, sizeof v);
-      nan |= v != v;
+      within &= v <= most;
     }
-    bool any = false;
-    for (int j = 0; j < n; j++) any |= nan[j] != 0;
-    for (; i < count; i++) any |= values[i] != values[i];
-    return any;
+    bool all = true;
+    for (int j = 0; j < n; j++) all &= within[j] != 0;
+    for (; i < count; i++) all &= values[i] <= limit;
+    return all;
   }
   template <int n>
   using Doubles = typename VectorOf<double, 8 * n>::type;
@@ -100,22 +101,26 @@ struct Loops {
 struct Functions {
   int32_t (*lowest)(const int32_t *, int64_t);
   int64_t (*count_kept)(const int32_t *, int64_t);
-  bool (*any_nan_f32)(const float *, int64_t);
-  bool (*any_nan_f64)(const double *, int64_t);
+  bool (*all_within_f32)(const float *, int64_t, float);
+  bool (*all_within_f64)(const double *, int64_t, double);
   double (*sum_f32)(const float *, int64_t);
   double (*sum_f64)(const double *, int64_t);
 };
 
 // NAME: Functions for a CPU's vectors of so many bytes.
-#define LOSSGEN_FUNCTIONS(NAME, kBytes, ...)                                                                                     \
-  struct NAME {                                                                                                                  \
-    __VA_ARGS__ static int32_t lowest(const int32_t *cls, int64_t count) { return Loops<kBytes>::lowest(cls, count); }           \
-    __VA_ARGS__ static int64_t count_kept(const int32_t *cls, int64_t count) { return Loops<kBytes>::count_kept(cls, count); }   \
-    __VA_ARGS__ static bool any_nan_f32(const float *values, int64_t count) { return Loops<kBytes>::any_nan(values, count); }    \
-    __VA_ARGS__ static bool any_nan_f64(const double *values, int64_t count) { return Loops<kBytes>::any_nan(values, count); }   \
-    __VA_ARGS__ static double sum_f32(const float *values, int64_t count) { return Loops<kBytes>::sum(values, count); }          \
-    __VA_ARGS__ static double sum_f64(const double *values, int64_t count) { return Loops<kBytes>::sum(values, count); }         \
-    static constexpr Functions all{lowest, count_kept, any_nan_f32, any_nan_f64, sum_f32, sum_f64};                              \
+#define LOSSGEN_FUNCTIONS(NAME, kBytes, ...)                                                                                   \
+  struct NAME {                                                                                                                \
+    __VA_ARGS__ static int32_t lowest(const int32_t *cls, int64_t count) { return Loops<kBytes>::lowest(cls, count); }         \
+    __VA_ARGS__ static int64_t count_kept(const int32_t *cls, int64_t count) { return Loops<kBytes>::count_kept(cls, count); } \
+    __VA_ARGS__ static bool all_within_f32(const float *values, int64_t count, float limit) {                                  \
+      return Loops<kBytes>::all_within(values, count, limit);                                                                  \
+    }                                                                                                                          \
+    __VA_ARGS__ static bool all_within_f64(const double *values, int64_t count, double limit) {                                \
+      return Loops<kBytes>::all_within(values, count, limit);                                                                  \
+    }                                                                                                                          \
+    __VA_ARGS__ static double sum_f32(const float *values, int64_t count) { return Loops<kBytes>::sum(values, count); }        \
+    __VA_ARGS__ static double sum_f64(const double *values, int64_t count) { return Loops<kBytes>::sum(values, count); }       \
+    static constexpr Functions all{lowest, count_kept, all_within_f32, all_within_f64, sum_f32, sum_f64};                      \
   };
 
 LOSSGEN_FUNCTIONS(Any, 16)
@@ -142,8 +147,8 @@ const Functions &functions(int64_t count) {
 
 int32_t lowest(const int32_t *cls, int64_t count) { return functions(count).lowest(cls, count); }
 int64_t count_kept(const int32_t *cls, int64_t count) { return functions(count).count_kept(cls, count); }
-bool any_nan(const float *values, int64_t count) { return functions(count).any_nan_f32(values, count); }
-bool any_nan(const double *values, int64_t count) { return functions(count).any_nan_f64(values, count); }
+bool all_within(const float *values, int64_t count, float limit) { return functions(count).all_within_f32(values, count, limit); }
+bool all_within(const double *values, int64_t count, double limit) { return functions(count).all_within_f64(values, count, limit); }
 double sum(const float *values, int64_t count) { return count == 1 ? values[0] : functions(count).sum_f32(values, count); }
 double sum(const double *values, int64_t count) { return count == 1 ? values[0] : functions(count).sum_f64(values, count); }
 

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include <limits>
+
 namespace lossgen {
 
 // The smallest of the classes and 0.
@@ -13,8 +15,13 @@ int32_t lowest(const int32_t *cls, int64_t count);
 // How many are not negative.
 int64_t count_kept(const int32_t *cls, int64_t count);
 
-bool any_nan(const float *values, int64_t count);
-bool any_nan(const double *values, int64_t count);
+// Is none above the limit, or NaN? limit is not NaN.
+bool all_within(const float *values, int64_t count, float limit);
+bool all_within(const double *values, int64_t count, double limit);
+template <class S>
+bool any_nan(const S *values, int64_t count) {
+  return !all_within(values, count, std::numeric_limits<S>::infinity());
+}
 
 // In f64; sixteen sums side by side, in an order that depends on count alone.
 double sum(const float *values, int64_t count);

@@ -409,6 +409,7 @@ class LossRun {
       call(k_.forward, lossgen_args_cross_entropy_forward{&in, &cls, &nll, &lse, &ref, &sum});
     }
     // Rows whose cheap reference did not hold (overflow, infinities, NaN) are done again, neighbours together.
+    if (all_within(s->sum, b.rows, (S)LOSSGEN_SUM_LIMIT)) return;
     each_run(b.rows, [&](int64_t i) { return !(s->sum[i] <= (S)LOSSGEN_SUM_LIMIT); }, [&](int64_t i, int64_t n, bool again) {
       if (!again) return;
       forward_exact(part_of(p_, b, i, n), s->from(i));
