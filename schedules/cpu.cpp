@@ -29,7 +29,7 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   for (int i = 0; i < lanes.num_update_definitions(); i++)
     lanes.update(i).reorder(lane, lanes.rvars(i)[0]).vectorize(lane);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
-  const bool prefetch = p.prefetch && reduction.walked.defined() && !s.scratch.defined() && !s.kept.defined();
+  const bool prefetch = p.prefetch && reduction.walked.defined() && !s.kept.defined();
   const RVar t = lanes.rvars(0)[0];
   if (prefetch) lanes.update(0).prefetch(reduction.walked, t, t, p.prefetch, PrefetchBoundStrategy::NonFaulting);
   keep_on_stack(whole, LoopLevel(f, s.r));
@@ -127,8 +127,6 @@ void schedule_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   LoopLevel level;
   const bool masks = key.target == LOSSGEN_TARGET_x86_64_v3 || key.target == LOSSGEN_TARGET_x86_64_v4;
   const bool several = masks && s.per_logit.defined() && !s.reductions.empty() && !s.row_values.empty();
-  if (s.scratch.defined()) walk_along_classes(s, s.scratch, p, lanes_of(key, p).parts);
-  for (Func &f : s.scratch_values) keep_on_stack(f, LoopLevel(s.scratch, s.r));
   if (s.per_logit.defined()) {
     const auto walk = [&](Halide::Stage logits, int rows) {
       logits.split(s.c, co, ci, p.vector * p.unroll, TailStrategy::GuardWithIf)
@@ -197,14 +195,6 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
   LoopLevel level(main, tile);
   // Bounds inference does not see that a tile's rows are at most p.tile; a vector more for what guarded tails round up.
   const int room = p.tile + p.vector;
-  if (s.scratch.defined()) {
-    tile_rows(s.scratch);
-    ask_ahead(s.scratch, s, key, s.c, p.prefetch);
-    for (Func &f : s.scratch_values) {
-      keep_on_stack(f, LoopLevel(s.scratch, tile));
-      f.bound_storage(s.r, room).vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
-    }
-  }
   for (Func &f : s.row_values) {
     keep_on_stack(f, level);
     f.bound_storage(s.r, room);
@@ -235,7 +225,7 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
     reduction.block.bound_storage(s.r, room);
     reduction.block.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
     const RVar ko = walk_classes(reduction.block.update(), reduction.block.rvars(0)[0], std::max(1, p.class_group / 2));  // pairs
-    if (!s.scratch.defined()) ask_ahead(reduction.block.update(), s, key, ko, (p.prefetch + p.class_group - 1) / p.class_group);
+    ask_ahead(reduction.block.update(), s, key, ko, (p.prefetch + p.class_group - 1) / p.class_group);
   }
 }
 

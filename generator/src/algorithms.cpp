@@ -92,23 +92,16 @@ Algorithm cross_entropy_forward(Builder &b) {
   const bool exact = b.key().stage != LOSSGEN_STAGE_cross_entropy_forward && !keeps;
   ImageParam logits = b.matrix("logits"), cls = b.per_row("cls", Int(32));
   Func y = b.once_per_row("y", {class_of(b, cls)});
-  // Kept terms are made before, with a reference of their own.
-  const bool walks = b.walks_rows() && !exact && !keeps;
+  const bool walks = b.walks_rows() && !exact;
   Expr x_y = b.at(logits, y(b.r()));
   if (!walks) x_y = b.once_per_row("picked", {x_y})(b.r());
   const Expr ref = exact   ? b.max_of_classes("peak", [&](const Expr &c) { return b.at(logits, c); })(b.r())
                    : walks ? b.once_per_walk("reference", x_y)(b.r())
                            : x_y;
   Expr zero = Internal::make_zero(b.acc());
-  Func terms;
-  if (keeps)
-    terms = b.leave_terms("terms", b.at(logits, class_of(b, cls)), [&](const Expr &c, const Expr &reference) {
-      return b.exp_of_difference(b.at(logits, c), reference, Above::checked);
-    });
-  Func others = b.sum_of_others("others", y(b.r()), [&](const Expr &c) {
-    if (keeps) return Expr(terms(b.stage().at(c, b.r())));
-    return b.exp_of_difference(b.at(logits, c), ref, exact ? Above::bounded : Above::checked);
-  });
+  Builder::Term term = [&](const Expr &c) { return b.exp_of_difference(b.at(logits, c), ref, exact ? Above::bounded : Above::checked); };
+  if (keeps) term = b.leave_terms("terms", term);
+  Func others = b.sum_of_others("others", y(b.r()), term);
   const Expr base = exact ? ref : x_y;
   const Row row = row_of(b, others(b.r()), base, x_y, exact);
   std::vector<Expr> values = {select(cls(b.r()) < 0, zero, row.nll), row.lse, base, row.sum};

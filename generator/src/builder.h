@@ -8,6 +8,7 @@
 
 #include "algorithm.h"
 #include "instructions.h"
+#include "memory_passes.h"
 #include "numerics.h"
 #include "over_threads.h"
 #include "storage.h"
@@ -171,20 +172,13 @@ class Builder {
     row_ = {r(), stage_.part};
     return stage_.part;
   }
-  // Such a matrix, written by this stage: term(c, reference), reference once per row.
-  Halide::Func leave_terms(const char *name, const Halide::Expr &reference,
-                           const std::function<Halide::Expr(const Halide::Expr &c, const Halide::Expr &reference)> &term) {
-    Halide::Func base(std::string(name) + "_reference"), f(name);
-    base(r()) = reference;
-    if (stage_.layout == LOSSGEN_LAYOUT_planes) {
-      f(r(), c()) = term(c(), base(r()));
-    } else {
-      each_class(f, [&](const Halide::Expr &c) { return term(c, base(r())); });
-    }
+  // Such a matrix, left by this stage: what reads term(c) also writes it there (memory_passes.h).
+  Term leave_terms(const char *name, const Term &term) {
+    Halide::Func f(name);
+    f(stage_.at(c(), r())) = Halide::undef(acc_);
     promise(f.output_buffer());
     stage_.scratch = f;
-    stage_.scratch_values.push_back(base);
-    return f;
+    return [this, f, term](const Halide::Expr &c) { return left_at(f(stage_.at(c, r())), term(c)); };
   }
   // term(c) of one row at a time, for a sum and for the output.
   Halide::Func keep_row(const char *name, const Term &term) {
@@ -416,7 +410,7 @@ class Builder {
     Halide::Func block, together;
     if (!maximum) {
       Halide::Var q("q"), part("part");
-      const int parts = stage_.scratch.defined() ? 1 : lanes_.parts;
+      const int parts = lanes_.parts;
       const Halide::Expr all_blocks = count / (step * lanes_.block), each = all_blocks / parts;
       const auto sum_block = [&](Halide::Func f, std::vector<Halide::Expr> at, const Halide::Expr &number) {
         Halide::RDom b(0, lanes_.block, "b");

@@ -125,6 +125,43 @@ class StoreWhereSelected : public Pass {
   }
 };
 
+constexpr char kLeftAt[] = "lossgen_left_at";
+
+class StoreLeft : public Pass {
+ public:
+  using Pass::Pass;
+
+ private:
+  using Pass::visit;
+  Expr visit(const Call *op) override {
+    if (op->name != kLeftAt) return Pass::visit(op);
+    const auto *place = op->args[1].as<Load>();
+    if (!place || !is_ours(place->name)) throw std::logic_error("what is left is not left in " + buffer_);
+    found_ = true;
+    const std::string name = unique_name("left");
+    left_.push_back({name, mutate(op->args[0]), place});
+    return Variable::make(op->type, name);
+  }
+  Stmt visit(const Store *op) override {
+    std::vector<Left> outside = std::exchange(left_, {});
+    const Expr value = mutate(substitute_in_all_lets(op->value));
+    Stmt s = Store::make(op->name, value, op->index, op->param, op->predicate, op->alignment);
+    for (auto left = left_.rbegin(); left != left_.rend(); ++left) {
+      const Load *to = left->place;
+      const Expr term = Variable::make(to->type, left->name);
+      s = LetStmt::make(left->name, left->value, Block::make(Store::make(to->name, term, to->index, Parameter(), op->predicate, to->alignment), s));
+    }
+    left_ = std::move(outside);
+    return s;
+  }
+  struct Left {
+    std::string name;
+    Expr value;
+    const Load *place;
+  };
+  std::vector<Left> left_;  // of the store at hand
+};
+
 class ReadUnaligned : public Pass {
  public:
   using Pass::Pass;
@@ -144,6 +181,8 @@ class ReadUnaligned : public Pass {
 IRMutator *ask_with_loads(const std::string &input, int ahead) { return new AskWithLoads(input, ahead); }
 IRMutator *store_past_caches(const std::string &output) { return new StorePastCaches(output); }
 IRMutator *store_where_selected(const std::string &output) { return new StoreWhereSelected(output); }
+Expr left_at(const Expr &place, const Expr &value) { return Call::make(value.type(), kLeftAt, {value, place}, Call::PureExtern); }
+IRMutator *store_left(const std::string &output) { return new StoreLeft(output); }
 IRMutator *read_unaligned(const std::string &output) { return new ReadUnaligned(output); }
 
 }  // namespace lossgen
