@@ -29,7 +29,7 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   for (int i = 0; i < lanes.num_update_definitions(); i++)
     lanes.update(i).reorder(lane, lanes.rvars(i)[0]).vectorize(lane);
   // At the unrolled loop one prefetch goes out per vector; at k Halide would touch one cache line in four.
-  const bool prefetch = p.prefetch && reduction.walked.defined() && !s.kept.defined();
+  const bool prefetch = p.prefetch && reduction.walked.defined();
   const RVar t = lanes.rvars(0)[0];
   if (prefetch) lanes.update(0).prefetch(reduction.walked, t, t, p.prefetch, PrefetchBoundStrategy::NonFaulting);
   keep_on_stack(whole, LoopLevel(f, s.r));
@@ -61,34 +61,6 @@ void reduce_along_classes(Algorithm &s, Reduction &reduction, const Params &p, L
   walk(whole.update(update), {whole.rvars(update)[0]}, p.prefetch);
 }
 
-// f(c, r), as the sums: whole steps with a prefetch for each vector, those of the parts together, then the rest.
-void walk_along_classes(const Algorithm &s, Func f, const Params &p, int parts) {
-  RVar group("group"), lane("lane");
-  int update = 0;
-  const auto walk = [&](int distance) {
-    const std::vector<RVar> vars = f.rvars(update);  // lanes of a step, perhaps parts, steps
-    Halide::Stage steps = f.update(update++);
-    std::vector<VarOrRVar> order = {lane, group};
-    order.insert(order.end(), vars.begin() + 1, vars.end());
-    order.push_back(s.r);
-    steps.allow_race_conditions().split(vars[0], group, lane, p.vector).reorder(order).vectorize(lane).unroll(group);
-    if (vars.size() == 3) steps.unroll(vars[1]);
-    if (distance) steps.prefetch(s.walked, group, group, distance, PrefetchBoundStrategy::NonFaulting);
-  };
-  if (parts > 1) walk(p.prefetch / parts);
-  walk(p.prefetch);
-  for (int i = update; i < f.num_update_definitions(); i++) {
-    const std::vector<RVar> vars = f.rvars(i);
-    Halide::Stage rest = f.update(i).allow_race_conditions().vectorize(vars[0]);
-    if (vars.size() == 1) {  // one vector, masked or reaching back
-      rest.reorder(vars[0], s.r);
-      continue;
-    }
-    rest.reorder(vars[0], vars[1], s.r);
-    if (p.prefetch) rest.prefetch(s.walked, vars[1], vars[1], p.prefetch, PrefetchBoundStrategy::NonFaulting);
-  }
-}
-
 // One row after the other, from its logits to its gradient.
 void schedule_whole_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   RVar group("group"), lane("lane");
@@ -110,7 +82,6 @@ void schedule_whole_rows(Algorithm &s, const KernelKey &key, const Params &p) {
   for (Func &f : s.row_values) keep_row(f);
   keep_row(s.kept);
   s.kept.bound_storage(s.c, LOSSGEN_MOST_WHOLE_ROW_BYTES / accumulator_type(key.dtype).bytes());
-  walk_along_classes(s, s.kept, p, 1);
   for (Reduction &reduction : s.reductions) {
     reduce_along_classes(s, reduction, p, level);
     reduction.func.bound_storage(s.r, 1);
@@ -219,8 +190,8 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
       continue;
     }
     const RVar q = f.rvars(0)[0];
-    f.update(0).split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf).reorder(v, s.r, q).vectorize(v);
-    walk_classes(f.update(1), f.rvars(1)[0], p.class_group);
+    // What is left over comes class by class: several together save no time and make kernels a tenth larger.
+    for (const int i : {0, 1}) f.update(i).split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf).reorder(v, s.r, f.rvars(i)[0]).vectorize(v);
     keep_on_stack(reduction.block, LoopLevel(f, q));
     reduction.block.bound_storage(s.r, room);
     reduction.block.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);

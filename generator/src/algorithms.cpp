@@ -100,7 +100,7 @@ Algorithm cross_entropy_forward(Builder &b) {
                            : x_y;
   Expr zero = Internal::make_zero(b.acc());
   Builder::Term term = [&](const Expr &c) { return b.exp_of_difference(b.at(logits, c), ref, exact ? Above::bounded : Above::checked); };
-  if (keeps) term = b.leave_terms("terms", term);
+  if (keeps) term = b.left_in(b.leave_terms("terms"), term);
   Func others = b.sum_of_others("others", y(b.r()), term);
   const Expr base = exact ? ref : x_y;
   const Row row = row_of(b, others(b.r()), base, x_y, exact);
@@ -171,16 +171,16 @@ Algorithm cross_entropy_of_whole_rows(Builder &b) {
   const Expr zero = Internal::make_zero(b.acc()), ignored = cls(b.r()) < 0;
   Func y = b.once_per_row("y", {class_of(b, cls)});
   const Expr x_y = b.once_per_row("picked", {b.at(logits, y(b.r()))})(b.r());
-  Func terms = b.keep_row("terms", [&](const Expr &c) { return b.exp_of_difference(b.at(logits, c), x_y, Above::checked); });
-  const Builder::Term term = [&](const Expr &c) { return Expr(terms(c, b.r())); };
-  Func others = b.sum_of_others("others", y(b.r()), term);
+  Func terms = b.keep_row("terms");
+  const Builder::Term make = [&](const Expr &c) { return b.exp_of_difference(b.at(logits, c), x_y, Above::checked); };
+  Func others = b.sum_of_others("others", y(b.r()), b.left_in(terms, make));
   Row row = row_of(b, others(b.r()), x_y, x_y, false);
   Func sum = b.once_per_row("sum", {row.sum});
   // Strict: of a fast quotient LLVM assumes that it is finite.
   Func scale = b.once_per_row("scale", {select(ignored, zero, strict_float(a(b.r()) / sum(b.r())))});
   Func holds = b.once_per_row("holds", {is_within(sum(b.r()), 0.5, LOSSGEN_SUM_LIMIT) && is_finite_number(scale(b.r()))});
   b.rows("row", {select(ignored, zero, row.nll), select(holds(b.r()), row.lse, not_a_number(b.acc()))});
-  b.logits_in_steps("grad_logits", cls(b.r()), holds(b.r()), [&](const Expr &c) { return term(c) * scale(b.r()); }, a(b.r()));
+  b.logits_in_steps("grad_logits", cls(b.r()), holds(b.r()), [&](const Expr &c) { return terms(c, b.r()) * scale(b.r()); }, a(b.r()));
   return b.stage();
 }
 

@@ -172,20 +172,16 @@ class Builder {
     row_ = {r(), stage_.part};
     return stage_.part;
   }
-  // Such a matrix, left by this stage: what reads term(c) also writes it there (memory_passes.h).
-  Term leave_terms(const char *name, const Term &term) {
-    Halide::Func f(name);
-    f(stage_.at(c(), r())) = Halide::undef(acc_);
-    promise(f.output_buffer());
-    stage_.scratch = f;
-    return [this, f, term](const Halide::Expr &c) { return left_at(f(stage_.at(c, r())), term(c)); };
+  // Such a matrix, an output of this stage; or on the stack, one row at a time. Nothing is there until a sum of left_in(f, term)'s terms has
+  // left them (memory_passes.h).
+  Halide::Func leave_terms(const char *name) {
+    stage_.scratch = nothing_yet(name);
+    promise(stage_.scratch.output_buffer());
+    return stage_.scratch;
   }
-  // term(c) of one row at a time, for a sum and for the output.
-  Halide::Func keep_row(const char *name, const Term &term) {
-    Halide::Func f(name);
-    each_class(f, term);
-    stage_.kept = f;
-    return f;
+  Halide::Func keep_row(const char *name) { return stage_.kept = nothing_yet(name); }
+  Term left_in(const Halide::Func &f, const Term &term) const {
+    return [this, f, term](const Halide::Expr &c) { return left_at(f(stage_.at(c, r())), term(c)); };
   }
   // The output of rows that hold, a step of the vectors at a time, the last of which reaches back; then once more the one that has
   // the row's class: a comparison for every vector takes as long as the rest. A row that holds has no NaN.
@@ -305,22 +301,10 @@ class Builder {
     Halide::Func kept = once_per_row("kept", {cast(bits, cast(Halide::Int(acc_.bits()), ~(y >> 31)))});
     return reinterpret(acc_, reinterpret(bits, value) & kept(r()));
   }
-  // f(c, r) = value(c): whole steps, then the rest: see over_classes.
-  void each_class(Halide::Func f, const Term &value) {
-    const int vector = lanes_.vector, step = vector * lanes_.unroll;
-    const Halide::Expr count = stage_.class_count, done = count - count % step;
-    const Halide::Expr each = count / step / lanes_.parts, together = lanes_.parts > 1 ? each * lanes_.parts : Halide::Expr(0);
-    Halide::RDom all(0, step, 0, lanes_.parts, 0, each, "parts"), k(0, step, 0, count / step - together, "k");
-    Halide::RDom t(0, vector, 0, (count - done) / vector, "t"), last(0, vector, "last"), only(0, vector, "only");
-    last.where(count % vector != 0 && count >= vector);
-    only.where(count < vector && only.x < count);
-    f(c(), r()) = Halide::undef(acc_);
-    const auto set = [&](const Halide::Expr &at) { f(at, r()) = value(at); };
-    if (lanes_.parts > 1) set((all.y * each + all.z) * step + all.x);
-    set((together + k.y) * step + k.x);
-    set(done + t.y * vector + t.x);
-    set(max(count - vector, 0) + last.x);
-    set(Halide::Expr(only.x));
+  Halide::Func nothing_yet(const char *name) const {
+    Halide::Func f(name);
+    f(stage_.at(c(), r())) = Halide::undef(acc_);
+    return f;
   }
   int elements_per_load() const { return is_aligned(key_.layout) ? 4 : 1; }
   // A multiple of that, said in a way that Halide's alignment analysis understands.

@@ -85,7 +85,8 @@ void compile_kernel(const Kernel &kernel, const std::map<OutputFileType, std::st
   if (kernel.sanitize == "address") target.set_feature(Target::ASAN);
   if (kernel.sanitize == "thread") target.set_feature(Target::TSAN);
   if (!algorithm.spread.loops.empty()) pipeline.add_custom_lowering_pass(spread_prefetch(algorithm.spread));
-  if (algorithm.scratch.defined()) pipeline.add_custom_lowering_pass(store_left(algorithm.scratch.name()));
+  for (const Func &f : {algorithm.scratch, algorithm.kept})
+    if (f.defined()) pipeline.add_custom_lowering_pass(store_left(f.name()));
   if (algorithm.keeps_logits) pipeline.add_custom_lowering_pass(store_where_selected(algorithm.per_logit.name()));
   if (algorithm.ahead) pipeline.add_custom_lowering_pass(ask_with_loads(algorithm.walked.name(), algorithm.ahead));
   if (kernel.key.stage == LOSSGEN_STAGE_cross_entropy_forward_backward_streamed)

@@ -39,6 +39,9 @@ class Pass : public IRMutator {
   int depth_ = 0;
 };
 
+// Halide takes what it has no parameter for as its own memory, aligned to vectors.
+Parameter aligned_to_elements(const Load *op) { return Parameter(op->type.element_of(), true, 1, op->name); }
+
 class FindLoads : public IRVisitor {
  public:
   explicit FindLoads(const std::string &buffer) : buffer_(buffer) {}
@@ -149,7 +152,8 @@ class StoreLeft : public Pass {
     for (auto left = left_.rbegin(); left != left_.rend(); ++left) {
       const Load *to = left->place;
       const Expr term = Variable::make(to->type, left->name);
-      s = LetStmt::make(left->name, left->value, Block::make(Store::make(to->name, term, to->index, Parameter(), op->predicate, to->alignment), s));
+      const Stmt store = Store::make(to->name, term, to->index, aligned_to_elements(to), op->predicate, ModulusRemainder());
+      s = LetStmt::make(left->name, left->value, Block::make(store, s));
     }
     left_ = std::move(outside);
     return s;
@@ -171,8 +175,7 @@ class ReadUnaligned : public Pass {
   Expr visit(const Load *op) override {
     if (!is_ours(op->name)) return Pass::visit(op);
     found_ = true;
-    const Parameter buffer(op->type.element_of(), true, 1, op->name);  // aligned to its elements
-    return Load::make(op->type, op->name, mutate(op->index), Buffer<>(), buffer, mutate(op->predicate), ModulusRemainder());
+    return Load::make(op->type, op->name, mutate(op->index), Buffer<>(), aligned_to_elements(op), mutate(op->predicate), ModulusRemainder());
   }
 };
 
