@@ -216,11 +216,14 @@ Algorithm cross_entropy_fused(Builder &b) {
   else if (!exact) own = b.once_per_row("own", {exp_of(picked(b.row()))})(b.row());
   const TermSums sums = exact ? TermSums() : without_reference(others(b.row()), own);
   const Row row = exact ? row_of(b, others(b.row()), peak(b.row()), picked(b.row()), true, own) : Row();
-  Expr holds = sums.holds;
+  Expr holds = sums.holds, at_target;
   Func scale;
   if (backward) {
-    scale = b.once_per_row("scale", {a(b.index()) / (exact ? row.sum : sums.sum)});
-    if (!exact) holds = holds && (is_zero(a(b.index())) || is_within(magnitude(scale(b.row())), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
+    at_target = a(b.index());
+    // The terms of a row that holds are finite: a scale of 0 makes its gradient 0.
+    if (!exact) at_target = b.once_per_row("kept", {select(ignored, zero, at_target)})(b.row());
+    scale = b.once_per_row("scale", {at_target / (exact ? row.sum : sums.sum)});
+    if (!exact) holds = holds && (is_zero(at_target) || is_within(magnitude(scale(b.row())), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
   }
   // log1p of the ratio, relative to x_y, which is NaN where the row does not hold.
   const auto finish = [&](const Values &left) {
@@ -235,10 +238,11 @@ Algorithm cross_entropy_fused(Builder &b) {
     if (picks) b.finish_rows(finish);
   }
   if (!backward) return b.stage();
-  Expr grad = term(b.c()) * scale(b.row()) - select(target(b.c()), a(b.index()), zero);
+  Expr grad = term(b.c()) * scale(b.row()) - select(target(b.c()), at_target, zero);
+  if (exact) grad = select(ignored, zero, grad);
   const bool keeps = !exact && b.key().stage == LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled &&
                      lossgen_keeps_logits(b.key().target, b.key().layout, b.acc().bytes());
-  b.logits("grad_logits", select(ignored, zero, grad), keeps ? holds : Expr());
+  b.logits("grad_logits", grad, keeps ? holds : Expr());
   return b.stage();
 }
 

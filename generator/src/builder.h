@@ -78,7 +78,7 @@ class Builder {
     Halide::Expr y = cast<int64_t>(target(r()));
     Halide::Expr ignored = has_ignore != 0 && y == ignore_index;
     if (target.type() == Halide::UInt(64)) ignored = ignored && y >= cast<int64_t>(0);  // 2^64 - 100 is not -100
-    Halide::Expr inside = y >= cast<int64_t>(0) && y < cast<int64_t>(classes);
+    Halide::Expr inside = cast<uint64_t>(y) < cast<uint64_t>(cast<uint32_t>(classes));
     return select(ignored, -1, inside, cast<int32_t>(y), -2);
   }
   Halide::Expr at(const Halide::ImageParam &p, const Halide::Expr &c) const {
@@ -234,12 +234,13 @@ class Builder {
     const Halide::FuncRef row = stage_.per_row(r());
     stage_.per_row(r()) = Halide::Tuple(finish(values_at(row, stage_.per_row.outputs())));
   }
-  // holds: those of a row are written if it does, else they keep what they are, which is the logits where the two share memory. Planes.
+  // holds: those of a row are written if it does, else they keep what they are, which is the logits where the two share memory.
   void logits(const char *name, const Halide::Expr &value, const Halide::Expr &holds = {}) {
     if (holds.defined()) {
       Halide::Func all = once_per_row("holds", {holds});
       stage_.per_logit = Halide::Func(name);
-      stage_.per_logit(r(), c()) = select(all(r()), from_accumulator(key_, value), stage_.walked(r(), c()));
+      const std::vector<Halide::Expr> at = stage_.at(c(), r());
+      stage_.per_logit(stage_.at(c(), r())) = select(all(r()), from_accumulator(key_, value), stage_.walked(at));
       stage_.keeps_logits = true;
     } else if (three_axes_ && row_.size() > 1) {
       stage_.per_logit = Halide::Func(name);

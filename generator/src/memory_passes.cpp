@@ -122,7 +122,10 @@ class StoreWhereSelected : public Pass {
     if (!select || !select->condition.type().is_vector() || !select->false_value.as<Load>() || !is_const_one(op->predicate))
       throw std::logic_error("what is stored is not selected, vector by vector, or else what is there");
     found_ = true;
-    Stmt s = Store::make(op->name, select->true_value, op->index, op->param, select->condition, op->alignment);
+    // Of a vector of rows some lanes; a vector of one row, or nothing.
+    const auto *row = select->condition.as<Broadcast>();
+    Stmt s = Store::make(op->name, select->true_value, op->index, op->param, row ? op->predicate : select->condition, op->alignment);
+    if (row) s = IfThenElse::make(row->value, s);
     for (auto let = lets.rbegin(); let != lets.rend(); ++let) s = LetStmt::make(let->first, let->second, s);
     return s;
   }

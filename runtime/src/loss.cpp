@@ -36,7 +36,6 @@ class LossRun {
     const bool large = call.want_grad && !p_.split() && !k_.streamed && streams(p_);
     streams_ = large && fills_lines(p_);
     past_caches_ = streams_ || k_.streamed;
-    in_place_ = call_.want_grad && p_.matrix[kOut].data == p_.matrix[kIn0].data;
     fills_up_ = k_.unrolled && can_fill_up(p_, *k_.unrolled);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
     part_rows_ = call.want_grad && !k_.whole_rows && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
@@ -87,6 +86,7 @@ class LossRun {
     }
     sums_[0] = {};
     Workspace workspace(call_.options);
+    fill_scales(&s, b.rows);
     run_block(b, &s, &workspace);
     if (past_caches_) finish_streams();
     if (call_.want_loss) take_losses(sums_[0], &total);
@@ -198,6 +198,7 @@ class LossRun {
     ScratchOf<kMaxBlockRows> s;
     std::fill(sums_ + first, sums_ + end, Sums{});
     Workspace workspace(call_.options);
+    fill_scales(&s, p_.block_rows);
     Block b;
     for (Blocks blocks(p_, first, end); blocks.next(&b);) {
       if (!load_classes(b, s.cls) && !call_.want_grad) break;
@@ -261,9 +262,7 @@ class LossRun {
     Block whole = b;
     const int64_t rest = b.rows % k_.unrolled->block_granule;
     whole.rows -= rest;
-    if (whole.rows > 0 && in_place_ && k_.unrolled_exact && p_.layout == LOSSGEN_LAYOUT_rows) {
-      few.run_in_place(whole, *s);
-    } else if (whole.rows > 0) {
+    if (whole.rows > 0) {
       if (k_.streamed && on_lines(p_, whole.matrix[kOut]))
         few.run(k_.streamed, whole, *s, &Buffer2(p_, kOut, whole, 0, whole.rows));
       else if (call_.want_grad)
@@ -329,6 +328,7 @@ class LossRun {
     for (int64_t r = 0; r < p_.rows; r++) {
       const Block b = row(r);
       ScratchOf<1> one;
+      fill_scales(&one, 1);
       one.cls[0] = rows.cls[r];
       if (forward) merge_pieces(b, pieces + r, &one);
       else saved_lse(b, &one);
@@ -457,12 +457,16 @@ class LossRun {
     });
   }
 
+  // Once for all blocks: of two classes, block by block it is 6 % of loss and gradient.
+  void fill_scales(Scratch *s, int64_t rows) const {
+    if (call_.want_grad && uniform_) std::fill(s->a, s->a + rows, (S)scale_);
+  }
+
   // a, b and d of lossgen.h's gradient; returns where d stands.
   S *gradient_scales(const Block &b, Scratch *s) const {
     S *d = s->nll;  // no longer needed
     if (uniform_) {
-      std::fill(s->a, s->a + b.rows, (S)scale_);
-      d = s->a;
+      d = s->a;  // fill_scales
     } else {
       load_block(p_, kGradLoss, b, d);
       const double z = 2 * call_.options.z_loss;
@@ -523,7 +527,6 @@ class LossRun {
   double smoothing_ = 0, weight_sum_ = 0, scale_ = 1;
   bool past_caches_;        // the gradient is written past the caches
   bool streams_;            // it goes there through scratch
-  bool in_place_;
   bool fills_up_;           // the unrolled kernel takes rows that are no whole vector, too
   int64_t part_rows_;       // so many of a block's rows go through forward and backward together
   int64_t copied_rows_;     // so many of their gradients are in scratch at a time

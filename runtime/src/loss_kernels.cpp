@@ -41,14 +41,11 @@ Substitutes find_substitutes(const Problem &p, const lossgen_options &o, int tar
                                            : LOSSGEN_STAGE_cross_entropy_forward_unrolled);
     found.unrolled_exact = linked.find(gradient ? LOSSGEN_STAGE_cross_entropy_forward_backward_unrolled_exact
                                                 : LOSSGEN_STAGE_cross_entropy_forward_unrolled_exact);
-    // The fast one takes dense rows. In place it leaves rows to be done again as they are, or there has to be room for its gradient. And schedules
-    // may have given the exact one longer vectors, which cannot do the other's rows, or which the room for them does not hold.
-    const auto takes_in_place = [&](const lossgen_kernel &k) {
-      return lossgen_keeps_logits(k.target, p.layout, std::max(4, p.matrix[kIn0].bytes())) ||
-             (p.layout == LOSSGEN_LAYOUT_rows && is_room(p, k, kMostAgainBytes, kMostAgainRows));
-    };
+    // The fast one takes dense rows, and in place it has to leave those to be done again as they are. And schedules may have given the exact one
+    // longer vectors, which cannot do the other's rows, or which the room for them does not hold.
     if (found.unrolled && found.unrolled_exact &&
-        (!has_dense_rows(p) || (gradient && in_place && !takes_in_place(*found.unrolled)) ||
+        (!has_dense_rows(p) ||
+         (gradient && in_place && !lossgen_keeps_logits(found.unrolled->target, p.layout, std::max(4, p.matrix[kIn0].bytes()))) ||
          found.unrolled->block_granule % found.unrolled_exact->block_granule != 0 ||
          !is_room(p, *found.unrolled_exact, kMostAgainBytes, kMostAgainRows)))
       found.unrolled = std::exchange(found.unrolled_exact, nullptr);

@@ -1,5 +1,5 @@
-// Cross entropy of few classes known at compile time, each logit read once: whole vectors of rows where they are; in place and fewer
-// rows than a vector by way of the stack; and again what the fast kernel could not do.
+// Cross entropy of few classes known at compile time, each logit read once: whole vectors of rows where they are; fewer rows than a vector
+// by way of the stack; and again what the fast kernel could not do.
 #ifndef LOSSGEN_RUNTIME_LOSS_UNROLLED_H
 #define LOSSGEN_RUNTIME_LOSS_UNROLLED_H
 
@@ -46,16 +46,6 @@ struct Unrolled {
     }
   }
 
-  // The gradient replaces the logits: not before all of a part are done.
-  void run_in_place(const Block &b, const RowScratch<S> &s) const {
-    const int64_t most = room_for(k.unrolled->block_granule);
-    for (int64_t i = 0, n; i < b.rows; i += n) {
-      n = std::min(most, b.rows - i);
-      const Block part = part_of(p, b, i, n);
-      run_apart<kMostAgainBytes>(elements_of(kIn0, part), n, part, s.from(i));
-    }
-  }
-
   // Fewer rows than a vector: a copy of them, filled up with ignored ones. See can_fill_up.
   __attribute__((noinline)) void run_few(const Block &b, const RowScratch<S> &s) const {
     const int64_t rows = k.unrolled->block_granule;
@@ -68,7 +58,11 @@ struct Unrolled {
     if (want_grad) std::fill(std::copy(s.a, s.a + b.rows, a), a + rows, (S)0);
     RowScratch<S> filled = s;
     filled.cls = cls, filled.a = a, filled.nll = nll, filled.lse = lse;
-    run_apart<kFilledBytes>(dense(logits, rows), rows, b, filled);
+    alignas(64) char gradient[kFilledBytes];
+    const Elements in = dense(logits, rows), out = dense(gradient, rows);
+    run(k.unrolled, &buffer_of(in, rows), rows, filled, want_grad ? &buffer_of(out, rows) : nullptr);
+    if (k.unrolled_exact && any_nan(lse, b.rows)) finish_exact(in, rows, b, filled, out);
+    else if (want_grad) copy_rows(out, elements_of(kOut, b), nullptr, b.rows);
     std::copy(nll, nll + b.rows, s.nll);
     std::copy(lse, lse + b.rows, s.lse);
   }
@@ -102,18 +96,7 @@ struct Unrolled {
   // The kernels' form of it.
   Buffer2 buffer_of(const Elements &m, int64_t rows) const { return Buffer2(p, m.data, m.step, m.next, rows); }
 
-  // `in` has so many rows, b's first; their gradient is written when all of it is known, and `in` may be what it replaces. If not, it
-  // is lost all the same.
-  template <int64_t kBytes>
-  __attribute__((noinline)) void run_apart(const Elements &in, int64_t rows, const Block &b, const RowScratch<S> &s) const {
-    alignas(64) char gradient[kBytes];
-    run(k.unrolled, &buffer_of(in, rows), rows, s, want_grad ? &Buffer2(p, gradient, rows, pitch_of(rows)) : nullptr);
-    const bool again = k.unrolled_exact && any_nan(s.lse, b.rows);
-    if (again) finish_exact(in, rows, b, s, dense(gradient, rows));
-    else if (want_grad) copy_rows(dense(gradient, rows), elements_of(kOut, b), nullptr, b.rows);
-  }
-
-  // The exact kernel does all rows where they are; those of them whose lse is NaN keep that, the others have their gradient.
+  // `in` is a copy of b's rows and more, which the exact kernel's gradient replaces; those whose lse is NaN take that, the others `gradient`.
   __attribute__((noinline)) void finish_exact(const Elements &in, int64_t rows, const Block &b, const RowScratch<S> &s,
                                               const Elements &gradient) const {
     int32_t left[kMostAgainRows], done[kMostAgainRows];
@@ -123,7 +106,7 @@ struct Unrolled {
     const int64_t n = take_left(&buffer_of(in, rows), rows, b.rows, s, want_grad ? &buffer_of(in, rows) : nullptr, left);
     if (!want_grad) return;
     const Elements out = elements_of(kOut, b);
-    if (in.data != out.data) copy_rows(in, out, left, n);
+    copy_rows(in, out, left, n);
     copy_rows(gradient, out, done, others);
   }
 

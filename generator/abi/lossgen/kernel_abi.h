@@ -365,10 +365,10 @@ static inline int lossgen_is_unrolled(int stage) {
 }
 
 /* Which kernels of stage cross_entropy_forward_backward_unrolled, with an exact one beside them, write the gradient of no rows but those that
- * hold: it may replace the logits, for the others' are still there. Elsewhere no store writes some lanes of a vector as fast as all. (Rows of
- * that layout go by way of the stack.) */
+ * hold: it may replace the logits, for the others' are still there. Of planes, whose vectors hold several rows, only x86-64-v4 writes some lanes
+ * as fast as all. */
 static inline int lossgen_keeps_logits(int target, int layout, int accumulator_bytes) {
-  return target == LOSSGEN_TARGET_x86_64_v4 && layout == LOSSGEN_LAYOUT_planes && accumulator_bytes == 4;
+  return layout == LOSSGEN_LAYOUT_rows || (target == LOSSGEN_TARGET_x86_64_v4 && accumulator_bytes == 4);
 }
 
 /* The form of a device layout for rows of multiples of 4 elements; the layout itself where it has none. */
