@@ -38,8 +38,10 @@ class LossRun {
     past_caches_ = streams_ || k_.streamed;
     fills_up_ = k_.unrolled && can_fill_up(p_, *k_.unrolled);
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
-    part_rows_ = call.want_grad && !k_.whole_rows && (large || !k_.unrolled) ? part_rows(p_, granule) : p_.block_rows;
-    copied_rows_ = k_.whole_rows && streams_ ? copied_rows(p_, granule) : part_rows_;
+    // Losses are added up by parts of a block: these may depend on shapes and kernels, how gradients are copied on where they lie, too.
+    const bool at_once = k_.whole_rows || k_.unrolled;
+    part_rows_ = call.want_grad && !at_once ? part_rows(p_, granule) : p_.block_rows;
+    copied_rows_ = at_once && streams_ ? copied_rows(p_, granule) : part_rows_;
     scratch_ = scratch_shape(p_, copied_rows_);
   }
 
@@ -266,7 +268,7 @@ class LossRun {
       if (k_.streamed && on_lines(p_, whole.matrix[kOut]))
         few.run(k_.streamed, whole, *s, &Buffer2(p_, kOut, whole, 0, whole.rows));
       else if (call_.want_grad)
-        write_out(p_, whole, s->gradient, scratch_.pitch, [&](const lossgen_buffer *out) { few.run(k_.unrolled, whole, *s, out); });
+        each_copied(whole, *s, [&](const Block &part, const Scratch &of_part, const lossgen_buffer *out) { few.run(k_.unrolled, part, of_part, out); });
       else
         few.run(k_.unrolled, whole, *s, nullptr);
       if (k_.unrolled_exact && any_nan(s->lse, whole.rows)) few.run_exact(whole, *s);
@@ -280,22 +282,27 @@ class LossRun {
     if (weighted_) load_weights(b, s);
     extras(b, s);
     gradient_scales(b, s);
-    for (int64_t i = 0, n; i < b.rows; i += n) {
-      n = std::min(copied_rows_, b.rows - i);
-      make_whole_rows(part_of(p_, b, i, n), s->from(i));
-    }
+    each_copied(b, *s, [&](const Block &part, const Scratch &of_part, const lossgen_buffer *out) { make_whole_rows(part, of_part, out); });
     if (call_.want_loss) finish_loss(b, s);
   }
 
+  // make(part of the rows, their numbers, their gradient): there, or on its way.
+  template <class Make>
+  void each_copied(const Block &b, const Scratch &s, Make &&make) const {
+    for (int64_t i = 0, n; i < b.rows; i += n) {
+      n = std::min(copied_rows_, b.rows - i);
+      const Block part = part_of(p_, b, i, n);
+      write_out(p_, part, s.gradient, scratch_.pitch, [&](const lossgen_buffer *out) { make(part, s.from(i), out); });
+    }
+  }
+
   // Rows whose lse is NaN the kernel leaves: they are done again, neighbours together.
-  void make_whole_rows(const Block &b, const Scratch &s) const {
+  void make_whole_rows(const Block &b, const Scratch &s, const lossgen_buffer *out) const {
     const Buffer1 cls(s.cls, b.rows), a(s.a, b.rows), nll(s.nll, b.rows), lse(s.lse, b.rows);
-    write_out(p_, b, s.gradient, scratch_.pitch, [&](const lossgen_buffer *out) {
-      call(k_.whole_rows, lossgen_args_cross_entropy_forward_backward{&Buffer2(p_, kIn0, b, 0, b.rows), &cls, &a, &nll, &lse, out});
-      if (!any_nan(s.lse, b.rows)) return;
-      each_run(b.rows, [&](int64_t i) { return s.lse[i] != s.lse[i]; }, [&](int64_t i, int64_t n, bool left) {
-        if (left) run_exact(part_of(p_, b, i, n), s.from(i), Buffer2(*out, i, n, p_.matrix[kOut].bytes()));
-      });
+    call(k_.whole_rows, lossgen_args_cross_entropy_forward_backward{&Buffer2(p_, kIn0, b, 0, b.rows), &cls, &a, &nll, &lse, out});
+    if (!any_nan(s.lse, b.rows)) return;
+    each_run(b.rows, [&](int64_t i) { return s.lse[i] != s.lse[i]; }, [&](int64_t i, int64_t n, bool left) {
+      if (left) run_exact(part_of(p_, b, i, n), s.from(i), Buffer2(*out, i, n, p_.matrix[kOut].bytes()));
     });
   }
 
