@@ -166,6 +166,7 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
   LoopLevel level(main, tile);
   // Bounds inference does not see that a tile's rows are at most p.tile; a vector more for what guarded tails round up.
   const int room = p.tile + p.vector;
+  if (asks_with_loads(key.stage)) s.ahead = p.prefetch * p.vector;
   for (Func &f : s.row_values) {
     keep_on_stack(f, level);
     f.bound_storage(s.r, room);

@@ -13,7 +13,7 @@ namespace lossgen {
 struct Params {
   int vector = 0;         // lanes
   int unroll = 1;         // rows: vectors per step along the classes; few known classes: rows at a time; arm64's planes: vectors of a class
-  int prefetch = 0;       // rows: vectors ahead of the one being read, of few known classes rows; planes: classes (asks_ahead), of known classes vectors; 0 = none
+  int prefetch = 0;       // rows: vectors ahead of the one being read, of few known classes rows; planes: classes (asks_ahead), of known classes and log_softmax vectors; 0 = none
   int class_group = 1;    // planes: classes walked together; rows: parts of one (Lanes.parts); rows of few known classes: lanes along them, 1 = one lane per row
   int tile = 0;           // rows (pixels) that stay in L1 between the passes: of planes, of few known classes
   int block_bytes = 0;    // logits handed to one kernel call
@@ -24,6 +24,8 @@ struct Params {
 // stages that fetch logits from memory; of sums without blocks Halide would ask for every class with every vector.
 constexpr int kFollowedPlanes = 32, kPageBytes = 4096;
 inline bool asks_ahead(int stage) { return stage == LOSSGEN_STAGE_cross_entropy_forward || stage == LOSSGEN_STAGE_cross_entropy_forward_terms; }
+// log_softmax of planes asks with each vector that it loads, as known classes do.
+inline bool asks_with_loads(int stage) { return stage == LOSSGEN_STAGE_log_softmax_forward || stage == LOSSGEN_STAGE_log_softmax_backward; }
 
 // One list of the parameters, for reading, writing, checking and the schema of schedule files.
 struct ParamField {

@@ -28,7 +28,7 @@ class Pass : public IRMutator {
   // Of whole vectors side by side, the first element.
   Expr first_of(const Expr &index) {
     const auto *ramp = index.as<Ramp>();
-    if (!ramp || !is_const_one(ramp->stride)) return {};
+    if (!ramp || !is_const_one(ramp->stride) || !ramp->base.type().is_scalar()) return {};
     found_ = true;
     return ramp->base;
   }
@@ -42,16 +42,16 @@ class Pass : public IRMutator {
 // Halide takes what it has no parameter for as its own memory, aligned to vectors.
 Parameter aligned_to_elements(const Load *op) { return Parameter(op->type.element_of(), true, 1, op->name); }
 
-class FindLoads : public IRVisitor {
+class FindLoads : public IRGraphVisitor {
  public:
   explicit FindLoads(const std::string &buffer) : buffer_(buffer) {}
   std::vector<const Load *> found;
 
  private:
-  using IRVisitor::visit;
+  using IRGraphVisitor::visit;
   void visit(const Load *op) override {
     if (op->name == buffer_) found.push_back(op);
-    IRVisitor::visit(op);
+    IRGraphVisitor::visit(op);
   }
   const std::string &buffer_;
 };
@@ -68,10 +68,13 @@ class AskWithLoads : public Pass {
     asked_ = std::move(outside);
     return loop;
   }
-  Stmt visit(const Store *op) override {
+  Stmt visit(const LetStmt *op) override { return asking(op->value, LetStmt::make(op->name, op->value, mutate(op->body))); }
+  Stmt visit(const Store *op) override { return asking(op->value, op); }
+  // s, and before it what the loads in `value` ask for.
+  Stmt asking(const Expr &value, Stmt s) {
     FindLoads loads(buffer_);
-    op->value.accept(&loads);
-    Stmt s = op;
+    const Expr without_lets = substitute_in_all_lets(value);  // what is asked for stands outside of them
+    without_lets.accept(&loads);
     for (const Load *load : loads.found) {
       const Expr first = first_of(load->index);
       const auto is_asked = [&](const Expr &e) { return equal(e, first); };

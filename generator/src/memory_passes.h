@@ -1,4 +1,4 @@
-// Lowering passes: how kernels of known classes meet memory, where no schedule can say it. The pipeline that gets one deletes it.
+// Lowering passes: how kernels meet memory, where no schedule can say it. The pipeline that gets one deletes it.
 #pragma once
 #include <string>
 
