@@ -177,9 +177,9 @@ void schedule_planes(Algorithm &s, const KernelKey &key, const Params &p) {
     keep_on_stack(f, level);
     f.bound_storage(s.r, room);
     f.vectorize(s.r, p.vector, TailStrategy::GuardWithIf);
-    auto walk_classes = [&](Halide::Stage sum, const RVar &k, int at_once) {
+    auto walk_classes = [&](Halide::Stage sum, const RVar &k, int together) {
       RVar ko("ko"), ki("ki");
-      sum.split(k, ko, ki, at_once, TailStrategy::GuardWithIf)
+      sum.split(k, ko, ki, together, TailStrategy::GuardWithIf)
           .split(s.r, s.r, v, p.vector, TailStrategy::GuardWithIf)
           .reorder(v, ki, s.r, ko)
           .vectorize(v)

@@ -30,8 +30,9 @@ Params x86_defaults(const KernelKey &key) {
   // 600) 2.24, 2.13, 2.13, (4, 2, 1024, 1024) 3.04, 2.82, 2.74, with the gradient, 256, 1024, 2048: 5.6, 5.4, 5.3, in place 5.03, 4.83, 4.79.
   if (is_unrolled(key.stage)) {
     const bool forward = is_forward_unrolled(key.stage);
-    const bool asks = key.layout == LOSSGEN_LAYOUT_planes && (forward || (key.target == LOSSGEN_TARGET_x86_64_v4 && !has_reference(key)));
-    const int bytes = key.classes == 2 ? 2048 : forward ? 1024 : 256;
+    const bool two = key.classes == 2;
+    const bool asks = key.layout == LOSSGEN_LAYOUT_planes && (forward || (key.target == LOSSGEN_TARGET_x86_64_v4 && (two || !has_reference(key))));
+    const int bytes = two ? 2048 : forward ? 1024 : 256;
     p.prefetch = asks ? bytes / (p.vector * storage_type(key.dtype).bytes()) : 0;
   }
   p.class_group = key.layout == LOSSGEN_LAYOUT_planes ? 4 : 1;  // four exponentials in flight per pixel vector

@@ -111,7 +111,7 @@ struct Algorithm {
   Halide::Func per_logit;  // f(c, r), planes f(r, c), device planes f(x, c, o); undefined if the stage has none
   Halide::Func of_target;  // f(r): per_logit's element at the row's class, in an update; made before all others
   Halide::Func scratch;    // f(c, r), planes f(r, c): an output that only store_left of memory_passes.h writes
-  Halide::Func kept;  // the same on the stack, of one row, for per_logit, which update 0 makes in whole steps
+  Halide::Func kept;  // the same on the stack, of one row, which per_logit reads
   Halide::ImageParam walked;        // the first input read from memory; undefined if there is none
   Halide::Expr class_count;
   lossgen_layout_id layout;

@@ -221,7 +221,7 @@ Algorithm cross_entropy_fused(Builder &b) {
   if (backward) {
     at_target = a(b.index());
     // The terms of a row that holds are finite: a scale of 0 makes its gradient 0.
-    if (!exact) at_target = b.once_per_row("kept", {select(ignored, zero, at_target)})(b.row());
+    if (!exact) at_target = b.once_per_row("at_target", {select(ignored, zero, at_target)})(b.row());
     scale = b.once_per_row("scale", {at_target / (exact ? row.sum : sums.sum)});
     if (!exact) holds = holds && (is_zero(at_target) || is_within(magnitude(scale(b.row())), 1 / LOSSGEN_SCALE_LIMIT, LOSSGEN_SCALE_LIMIT));
   }

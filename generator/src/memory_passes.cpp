@@ -148,26 +148,30 @@ class StoreLeft : public Pass {
     if (!place || !is_ours(place->name)) throw std::logic_error("what is left is not left in " + buffer_);
     found_ = true;
     const std::string name = unique_name("left");
-    left_.push_back({name, mutate(op->args[0]), place});
+    left_.push_back({name, mutate(op->args[0]), op->args[1]});
     return Variable::make(op->type, name);
   }
   Stmt visit(const Store *op) override {
-    std::vector<Left> outside = std::exchange(left_, {});
-    const Expr value = mutate(substitute_in_all_lets(op->value));
+    const Expr value = mutate(substitute_in_all_lets(op->value));  // what is left stands outside of them
+    if (left_.empty()) return op;
     Stmt s = Store::make(op->name, value, op->index, op->param, op->predicate, op->alignment);
     for (auto left = left_.rbegin(); left != left_.rend(); ++left) {
-      const Load *to = left->place;
+      const auto *to = left->place.as<Load>();
       const Expr term = Variable::make(to->type, left->name);
       const Stmt store = Store::make(to->name, term, to->index, aligned_to_elements(to), op->predicate, ModulusRemainder());
       s = LetStmt::make(left->name, left->value, Block::make(store, s));
     }
-    left_ = std::move(outside);
+    left_.clear();
     return s;
+  }
+  Stmt visit(const LetStmt *op) override {
+    const Expr value = mutate(op->value);
+    if (!left_.empty()) throw std::logic_error("what is left in " + buffer_ + " is not part of what is stored");
+    return LetStmt::make(op->name, value, mutate(op->body));
   }
   struct Left {
     std::string name;
-    Expr value;
-    const Load *place;
+    Expr value, place;
   };
   std::vector<Left> left_;  // of the store at hand
 };
@@ -191,7 +195,7 @@ IRMutator *ask_with_loads(const std::string &input, int ahead) { return new AskW
 IRMutator *store_past_caches(const std::string &output) { return new StorePastCaches(output); }
 IRMutator *store_where_selected(const std::string &output) { return new StoreWhereSelected(output); }
 Expr left_at(const Expr &place, const Expr &value) { return Call::make(value.type(), kLeftAt, {value, place}, Call::PureExtern); }
-IRMutator *store_left(const std::string &output) { return new StoreLeft(output); }
+IRMutator *store_left(const std::string &buffer) { return new StoreLeft(buffer); }
 IRMutator *read_unaligned(const std::string &output) { return new ReadUnaligned(output); }
 
 }  // namespace lossgen

@@ -16,9 +16,9 @@ Halide::Internal::IRMutator *store_past_caches(const std::string &output);
 // Of an output that is select(condition, value, what is there), the last is neither read nor written.
 Halide::Internal::IRMutator *store_where_selected(const std::string &output);
 
-// `value`, which is also stored in the place, an element of an output: by this pass, where what it is part of is stored.
+// `value`, which is also stored in the place, an element of an output or of an array on the stack: by this pass, where what it is part of is stored.
 Halide::Expr left_at(const Halide::Expr &place, const Halide::Expr &value);
-Halide::Internal::IRMutator *store_left(const std::string &output);
+Halide::Internal::IRMutator *store_left(const std::string &buffer);
 
 // What a kernel writes and reads again Halide takes for its own memory, aligned to vectors. Of outputs that is not so.
 Halide::Internal::IRMutator *read_unaligned(const std::string &output);

@@ -40,7 +40,7 @@ class LossRun {
     const int64_t granule = k_.unrolled ? k_.unrolled->block_granule : 1;
     // Losses are added up by parts of a block: these may depend on shapes and kernels, how gradients are copied on where they lie, too.
     const bool at_once = k_.whole_rows || k_.unrolled;
-    part_rows_ = call.want_grad && !at_once ? part_rows(p_, granule) : p_.block_rows;
+    part_rows_ = call.want_grad && !at_once ? part_rows(p_, 1) : p_.block_rows;
     copied_rows_ = at_once && streams_ ? copied_rows(p_, granule) : part_rows_;
     scratch_ = scratch_shape(p_, copied_rows_);
   }
@@ -471,24 +471,21 @@ class LossRun {
 
   // a, b and d of lossgen.h's gradient; returns where d stands.
   S *gradient_scales(const Block &b, Scratch *s) const {
+    if (uniform_) return s->a;  // fill_scales
     S *d = s->nll;  // no longer needed
-    if (uniform_) {
-      d = s->a;  // fill_scales
-    } else {
-      load_block(p_, kGradLoss, b, d);
-      const double z = 2 * call_.options.z_loss;
-      for (int64_t i = 0; i < b.rows; i++) {
-        // In f64: the scale alone may leave the range of f32 (weights of 1e-39 have a sum of that size).
-        const double g = scale_ * d[i], gw = weighted_ || smoothing_ != 0 ? g * s->w[i] : g;
-        s->a[i] = d[i] = (S)gw;
-        if (smoothing_ != 0) {
-          const double b = smoothing_ / (double)p_.classes * g * s->own[i];
-          s->b[i] = (S)b;
-          d[i] = (S)((1 - smoothing_) * gw);
-          s->a[i] = (S)((1 - smoothing_) * gw + b * weight_sum_);
-        }
-        if (z != 0) s->a[i] += (S)(gw * z * s->lse[i]);
+    load_block(p_, kGradLoss, b, d);
+    const double z = 2 * call_.options.z_loss;
+    for (int64_t i = 0; i < b.rows; i++) {
+      // In f64: the scale alone may leave the range of f32 (weights of 1e-39 have a sum of that size).
+      const double g = scale_ * d[i], gw = weighted_ || smoothing_ != 0 ? g * s->w[i] : g;
+      s->a[i] = d[i] = (S)gw;
+      if (smoothing_ != 0) {
+        const double b = smoothing_ / (double)p_.classes * g * s->own[i];
+        s->b[i] = (S)b;
+        d[i] = (S)((1 - smoothing_) * gw);
+        s->a[i] = (S)((1 - smoothing_) * gw + b * weight_sum_);
       }
+      if (z != 0) s->a[i] += (S)(gw * z * s->lse[i]);
     }
     return d;
   }

@@ -75,7 +75,6 @@ struct Unrolled {
   }
 
   bool planes() const { return p.layout == LOSSGEN_LAYOUT_planes; }
-  int64_t pitch_of(int64_t rows) const { return planes() ? rows : p.classes; }
   // So many rows have their gradients in kMostAgainBytes. Doubled vectors, as the tiles of the kernels are.
   int64_t room_for(int64_t granule) const {
     int64_t rows = granule;
@@ -115,7 +114,7 @@ struct Unrolled {
     alignas(64) char gradient[kMostAgainBytes];
     int32_t left[kMostAgainRows];
     const int64_t n = take_left(&Buffer2(p, kIn0, b, 0, b.rows), b.rows, b.rows, s,
-                                want_grad ? &Buffer2(p, gradient, b.rows, pitch_of(b.rows)) : nullptr, left);
+                                want_grad ? &buffer_of(dense(gradient, b.rows), b.rows) : nullptr, left);
     if (want_grad) copy_rows(dense(gradient, b.rows), elements_of(kOut, b), left, n);
   }
 

@@ -97,8 +97,7 @@
   A(in, sum, 1, acc)                           \
   A(out, grad_logits, 2, logit)
 
-/* As cross_entropy_forward and _backward, with exp computed once: terms[c, r] = exp(logits - ref), in the caller's scratch,
- * which begins at a multiple of 64 bytes (Halide takes what a kernel both writes and reads for its own, aligned memory).
+/* As cross_entropy_forward and _backward, with exp computed once: terms[c, r] = exp(logits - ref), in the caller's scratch.
  * Where sum asks for the exact stage the row's terms mean nothing. */
 #define LOSSGEN_ARGS_cross_entropy_forward_terms(A) LOSSGEN_ARGS_cross_entropy_forward(A) A(out, terms, 2, acc)
 #define LOSSGEN_ARGS_cross_entropy_backward_terms(A) \
@@ -366,7 +365,7 @@ static inline int lossgen_is_unrolled(int stage) {
 
 /* Which kernels of stage cross_entropy_forward_backward_unrolled, with an exact one beside them, write the gradient of no rows but those that
  * hold: it may replace the logits, for the others' are still there. Of planes, whose vectors hold several rows, only x86-64-v4 writes some lanes
- * as fast as all. */
+ * as fast as all; not tried in f64. */
 static inline int lossgen_keeps_logits(int target, int layout, int accumulator_bytes) {
   return layout == LOSSGEN_LAYOUT_rows || (target == LOSSGEN_TARGET_x86_64_v4 && accumulator_bytes == 4);
 }

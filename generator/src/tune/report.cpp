@@ -28,7 +28,7 @@ const char *meaning(const std::string &parameter) {
       {"unroll",
        "vectors per step along the classes: independent sums hide the latency of an addition, until the registers run "
        "out"},
-      {"prefetch", "vectors (of few known classes rows, of planes classes) ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
+      {"prefetch", "vectors (rows of few known classes: rows; cross entropy of any number of planes: classes) ahead of the one being read that are asked for; 0: the hardware's prefetcher alone"},
       {"class_group",
        "planes: classes added to a pixel's sum while it is in a register; rows: parts of one that are walked together, as many streams for "
        "the hardware to follow; rows of few known classes: lanes along them; "

@@ -150,7 +150,8 @@ void add_axes(Unit *unit, bool walks) {
     const auto scattered = [&](const Shape &s) {
       return s.classes > kFollowedPlanes && s.inner * storage_type(unit->dtype).bytes() >= kPageBytes;
     };
-    if (asks_ahead(unit->stages[0]) && std::any_of(unit->shapes.begin(), unit->shapes.end(), scattered)) add("prefetch", {0, 8, 16, 32});
+    if (asks_with_loads(unit->stages[0]) || (asks_ahead(unit->stages[0]) && std::any_of(unit->shapes.begin(), unit->shapes.end(), scattered)))
+      add("prefetch", {0, 8, 16, 32});
   } else {
     add("unroll", steps(1, 8));
     std::vector<int> distances = steps(16, 1024);
