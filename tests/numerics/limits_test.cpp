@@ -71,6 +71,15 @@ TEST_P(Limits, OfTermsWithoutAReference) {
   }
 }
 
+// Rows at the limits among ordinary ones, some with NaN or -inf. finite: those are ignored, and so not part of the loss.
+int16_t mixed_target(int64_t r, int64_t classes, bool finite) {
+  return static_cast<int16_t>(r % 11 == 0 || (finite && (r % 5003 == 0 || r % 2003 == 0)) ? -100 : r % classes);
+}
+float mixed_logit(int64_t r, int64_t c, int16_t y) {
+  const Row row = r % 1000 < 200 ? kRows[r % std::size(kRows)] : Row{1, static_cast<float>(r % 7), 1};
+  return r % 5003 == 0 ? NAN : r % 2003 == 0 && c == 3 ? -INFINITY : c == y ? row.own : row.others;
+}
+
 // Large planes whose classes begin at cache lines have their gradient written past the caches by a kernel of its own (x86-64-v4), and rows at the
 // limits are done again behind it: the same bits as where they begin elsewhere.
 TEST_P(Limits, PastTheCaches) {
@@ -89,10 +98,8 @@ TEST_P(Limits, PastTheCaches) {
     std::vector<int16_t> y(rows);
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t at = r / p.pixels * image_pitch + r % p.pixels;
-      y[r] = static_cast<int16_t>(r % 11 == 0 || (finite && (r % 5003 == 0 || r % 2003 == 0)) ? -100 : r % classes);
-      const Row row = r % 1000 < 200 ? kRows[r % std::size(kRows)] : Row{1, static_cast<float>(r % 7), 1};
-      for (int64_t c = 0; c < classes; ++c)
-        x[at + c * p.pitch] = r % 5003 == 0 ? NAN : r % 2003 == 0 && c == 3 ? -INFINITY : c == y[r] ? row.own : row.others;
+      y[r] = mixed_target(r, classes, finite);
+      for (int64_t c = 0; c < classes; ++c) x[at + c * p.pitch] = mixed_logit(r, c, y[r]);
     }
     const DLTensor tx = lossgen_tensor_strided(x.data(), f32, 3, shape, strides), ty = lossgen_tensor(y.data(), lossgen_dtype(kDLInt, 16), 2, per_row);
     lossgen_options o = LOSSGEN_OPTIONS_INIT;
@@ -145,11 +152,8 @@ TEST_P(Limits, RowsPastTheCaches) {
   std::vector<float> x(rows * classes), apart(x.size(), 0.25f);
   std::vector<int16_t> y(rows);
   for (int64_t r = 0; r < rows; ++r) {
-    const bool ignored = r % 11 == 0 || r % 5003 == 0 || r % 2003 == 0;
-    y[r] = static_cast<int16_t>(ignored ? -100 : r % classes);
-    const Row row = r % 1000 < 200 ? kRows[r % std::size(kRows)] : Row{1, static_cast<float>(r % 7), 1};
-    for (int64_t c = 0; c < classes; ++c)
-      x[r * classes + c] = r % 5003 == 0 ? NAN : r % 2003 == 0 && c == 3 ? -INFINITY : c == y[r] ? row.own : row.others;
+    y[r] = mixed_target(r, classes, true);
+    for (int64_t c = 0; c < classes; ++c) x[r * classes + c] = mixed_logit(r, c, y[r]);
   }
   std::vector<float> place = x;
   lossgen_options o = LOSSGEN_OPTIONS_INIT;
@@ -164,7 +168,9 @@ TEST_P(Limits, RowsPastTheCaches) {
   EXPECT_EQ(memcmp(&losses[0], &losses[1], sizeof(float)), 0) << losses[0] << " and " << losses[1];
   for (int64_t i = 0; i < rows * classes; ++i) {
     ASSERT_EQ(memcmp(&place[i], &apart[i], sizeof(float)), 0) << "row " << i / classes << ", class " << i % classes << ": " << place[i] << " and " << apart[i];
-    if (y[i / classes] < 0) ASSERT_EQ(apart[i], 0) << "row " << i / classes;
+    if (y[i / classes] < 0) {
+      ASSERT_EQ(apart[i], 0) << "row " << i / classes;
+    }
   }
 }
 
